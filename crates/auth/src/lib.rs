@@ -1,0 +1,1 @@
+//! WAMP authentication methods as state machines

@@ -1,0 +1,1 @@
+//! The configuration dialect of Crossbar.io nodes: typed structs, and a reader with precise findings

@@ -1,0 +1,1 @@
+//! The universal port: tells protocols apart by their first bytes

@@ -1,0 +1,1 @@
+//! Listening and connecting endpoints: TCP and Unix sockets

@@ -1,0 +1,1 @@
+//! The client half of WAMP without I/O, and sessions inside the router's process

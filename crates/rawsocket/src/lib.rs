@@ -1,0 +1,1 @@
+//! The RawSocket handshake and frames without I/O, and WAMP over RawSocket

@@ -1,0 +1,1 @@
+//! A WAMP router: realms, broker and dealer, as a synchronous core

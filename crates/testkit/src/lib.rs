@@ -1,0 +1,1 @@
+//! Substitutes for every seam of Transom, for its tests

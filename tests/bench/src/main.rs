@@ -1,0 +1,2 @@
+//! End-to-end benchmark.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tests of a whole node: real clients, the command line, every endpoint under every protocol.
