@@ -1,0 +1,391 @@
+//! Drives one connection: reads, feeds a sans-I/O protocol, writes what is queued, keeps its deadline. One task, one
+//! future, no channel and no lock of its own.
+//!
+//! The rules it keeps, each measured to matter: one write for all that is queued; no write per message; no read
+//! buffer while idle; one timer per connection, re-armed only when it fires; receivers woken once per read batch.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::outbox::{Batch, MAX_SLICES};
+use crate::pool::{give_read, take_read};
+use crate::{BoxFuture, ConnScope, Outbox, Phase, ServeError, Stream, wake};
+
+/// How long what is queued may take to leave, and the peer to close, once a connection is to end.
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An unfinished unit up to this size is copied out of the read buffer, so that the buffer can serve others; a larger
+/// one keeps the buffer until it is whole.
+const COPY_TAIL: usize = 8 * 1024;
+
+/// Reads in a row before what they caused is written.
+const READS_PER_TURN: usize = 8;
+
+/// What a protocol wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// More input.
+    Read,
+    /// No input for now; ask [`Protocol::poll_ready`]. What is queued is still written.
+    Pause,
+    /// To end: what is queued is written, for at most [`FLUSH_TIMEOUT`], then the connection is closed.
+    Close,
+    /// To end at once.
+    Abort,
+}
+
+/// Why a connection ended, told to [`Protocol::finish`].
+#[derive(Debug)]
+pub enum End {
+    /// The protocol wished it.
+    Closed,
+    /// The peer closed its side.
+    Eof,
+    /// Reading or writing failed.
+    Broken(io::Error),
+    /// The node's drain timeout passed.
+    Aborted,
+}
+
+/// A protocol without I/O: fed with bytes and moments, answering through its [`Outbox`].
+pub trait Protocol: Send {
+    /// Takes all whole units off the front of `input` and leaves the unfinished rest. Called again with the same rest
+    /// and more.
+    fn receive(&mut self, input: &mut BytesMut) -> Flow;
+
+    /// After [`Flow::Pause`]: what comes next, when it is known.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow>;
+
+    /// Somebody called [`Outbox::nudge`]: look at what was left.
+    fn nudged(&mut self) -> Flow;
+
+    /// When [`Protocol::expired`] is to be called. Asked after every turn; may move freely.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// The deadline passed.
+    fn expired(&mut self, now: Instant) -> Flow;
+
+    /// The node is draining: say goodbye.
+    fn drain(&mut self) -> Flow;
+
+    /// The queue that is written.
+    fn outbox(&self) -> &Outbox;
+
+    /// The connection is over. Called exactly once, unless the whole task is dropped.
+    fn finish(&mut self, end: End) -> Result<(), ServeError>;
+}
+
+/// Serves a connection with a protocol until either wishes to end. `leftover` was read before and comes first.
+pub fn drive<P: Protocol + 'static>(
+    io: Box<dyn Stream>,
+    leftover: BytesMut,
+    protocol: P,
+    scope: ConnScope,
+) -> BoxFuture<'static, Result<(), ServeError>> {
+    let mut watch = scope.drain.clone();
+    let drain: BoxFuture<'static, ()> = Box::pin(async move { watch.reached(Phase::Draining).await });
+    Box::pin(Drive {
+        io,
+        fresh: !leftover.is_empty(),
+        tail: leftover,
+        protocol,
+        batch: Batch::default(),
+        timer: None,
+        drain: Some(drain),
+        stage: Stage::Open { paused: false },
+        scope,
+    })
+}
+
+struct Drive<P> {
+    io: Box<dyn Stream>,
+    protocol: P,
+    /// The unfinished rest of what was read.
+    tail: BytesMut,
+    /// `tail` holds bytes that the protocol has not seen.
+    fresh: bool,
+    batch: Batch,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Completes at the next phase of the node.
+    drain: Option<BoxFuture<'static, ()>>,
+    stage: Stage,
+    scope: ConnScope,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open {
+        paused: bool,
+    },
+    /// Writing what is queued, then closing.
+    Closing {
+        until: Instant,
+        eof: bool,
+        shut: bool,
+    },
+}
+
+impl<P: Protocol> Future for Drive<P> {
+    type Output = Result<(), ServeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>
+    where
+        Self: Unpin,
+    {
+        let this = &mut *self;
+        let end = ready!(this.turn(cx));
+        this.protocol.outbox().close();
+        Poll::Ready(this.protocol.finish(end))
+    }
+}
+
+// Nothing in it is pinned by its address: the futures are boxed.
+impl<P> Unpin for Drive<P> {}
+
+impl<P: Protocol> Drive<P> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(end) = wake::batch(|| self.signals(cx)) {
+            return Poll::Ready(end);
+        }
+        loop {
+            let more = match wake::batch(|| self.read(cx)) {
+                Ok(more) => more,
+                Err(end) => return Poll::Ready(end),
+            };
+            match self.write(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(End::Broken(error)),
+                Poll::Ready(Ok(())) => {}
+                Poll::Pending => {
+                    if !more {
+                        break;
+                    }
+                }
+            }
+            if let Stage::Closing { .. } = self.stage {
+                if let Poll::Ready(end) = self.close(cx) {
+                    return Poll::Ready(end);
+                }
+            }
+            if !more {
+                break;
+            }
+            if tokio::task::coop::has_budget_remaining() {
+                continue;
+            }
+            cx.waker().wake_by_ref();
+            break;
+        }
+        self.arm(cx)
+    }
+
+    /// What came from elsewhere than the peer: the node's phase, the timer, a nudge.
+    fn signals(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        if let Some(drain) = &mut self.drain {
+            if drain.as_mut().poll(cx).is_ready() {
+                self.drain = None;
+                if self.scope.drain.phase() == Phase::Aborting {
+                    return Some(End::Aborted);
+                }
+                let mut watch = self.scope.drain.clone();
+                let mut abort: BoxFuture<'static, ()> =
+                    Box::pin(async move { watch.reached(Phase::Aborting).await });
+                if abort.as_mut().poll(cx).is_ready() {
+                    return Some(End::Aborted);
+                }
+                self.drain = Some(abort);
+                if let Stage::Open { .. } = self.stage {
+                    let flow = self.protocol.drain();
+                    if let Some(end) = self.follow(flow) {
+                        return Some(end);
+                    }
+                }
+            }
+        }
+        if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+            self.timer = None;
+            let now = Instant::now();
+            match self.stage {
+                Stage::Closing { until, .. } if until <= now => return Some(End::Closed),
+                Stage::Open { .. } if self.protocol.deadline().is_some_and(|at| at <= now) => {
+                    let flow = self.protocol.expired(now);
+                    if let Some(end) = self.follow(flow) {
+                        return Some(end);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.protocol.outbox().take_nudge() {
+            if let Stage::Open { .. } = self.stage {
+                let flow = self.protocol.nudged();
+                return self.follow(flow);
+            }
+        }
+        None
+    }
+
+    /// Reads and feeds; `Ok(true)` when there may be more to read at once.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        for _ in 0..READS_PER_TURN {
+            match self.stage {
+                Stage::Open { paused: true } => match self.protocol.poll_ready(cx) {
+                    Poll::Ready(flow) => {
+                        self.fresh = !self.tail.is_empty();
+                        self.stage = Stage::Open { paused: false };
+                        self.follow(flow).map_or(Ok(()), Err)?;
+                        continue;
+                    }
+                    Poll::Pending => return Ok(false),
+                },
+                Stage::Open { paused: false } => {}
+                Stage::Closing { eof: true, .. } => return Ok(false),
+                Stage::Closing { .. } => {}
+            }
+            let mut buf = if self.tail.is_empty() { take_read() } else { std::mem::take(&mut self.tail) };
+            if !std::mem::take(&mut self.fresh) {
+                // Room for at least as much again: a large frame arrives in few reads, and memory follows what has
+                // arrived instead of what was announced.
+                if buf.capacity() == buf.len() {
+                    buf.reserve(buf.len().max(COPY_TAIL));
+                }
+                let read = pin!(self.io.read_buf(&mut buf)).poll(cx);
+                match read {
+                    Poll::Pending => {
+                        self.keep(buf);
+                        return Ok(false);
+                    }
+                    Poll::Ready(Err(error)) => return Err(End::Broken(error)),
+                    Poll::Ready(Ok(0)) => {
+                        self.keep(buf);
+                        match &mut self.stage {
+                            Stage::Closing { eof, .. } => *eof = true,
+                            Stage::Open { .. } => self.begin_closing(true),
+                        }
+                        return Ok(false);
+                    }
+                    Poll::Ready(Ok(_)) => {}
+                }
+            }
+            if let Stage::Closing { .. } = self.stage {
+                // Said after the end: read only so that closing does not reset what is still on its way out.
+                buf.clear();
+                give_read(buf);
+                continue;
+            }
+            let flow = self.protocol.receive(&mut buf);
+            self.keep(buf);
+            self.follow(flow).map_or(Ok(()), Err)?;
+        }
+        Ok(true)
+    }
+
+    /// Stores the rest of the input, or gives its buffer back.
+    fn keep(&mut self, buf: BytesMut) {
+        if buf.is_empty() {
+            give_read(buf);
+        } else if buf.len() <= COPY_TAIL && buf.capacity() > 2 * COPY_TAIL {
+            self.tail = BytesMut::from(&buf[..]);
+            give_read(buf);
+        } else {
+            self.tail = buf;
+        }
+    }
+
+    fn follow(&mut self, flow: Flow) -> Option<End> {
+        match (flow, self.stage) {
+            (Flow::Abort, _) => return Some(End::Closed),
+            (_, Stage::Closing { .. }) => {}
+            (Flow::Read, _) => {}
+            (Flow::Pause, _) => self.stage = Stage::Open { paused: true },
+            (Flow::Close, _) => self.begin_closing(false),
+        }
+        None
+    }
+
+    fn begin_closing(&mut self, eof: bool) {
+        self.protocol.outbox().close();
+        self.stage = Stage::Closing { until: Instant::now() + FLUSH_TIMEOUT, eof, shut: false };
+    }
+
+    /// Writes all that is queued, as far as the peer takes it.
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.protocol.outbox().exchange(&mut self.batch, cx.waker());
+            if self.batch.is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            while !self.batch.is_done() {
+                let written = match self.batch.single() {
+                    Some(bytes) => Pin::new(&mut self.io).poll_write(cx, bytes),
+                    None => {
+                        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                        let n = self.batch.slices(&mut slices);
+                        Pin::new(&mut self.io).poll_write_vectored(cx, slices.get(..n).unwrap_or_default())
+                    }
+                };
+                match written {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(n)) => self.batch.advance(n),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        self.protocol.outbox().exchange(&mut self.batch, cx.waker());
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// After the queue is written: closes our side and waits for the peer's.
+    fn close(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Stage::Closing { eof, shut, .. } = &mut self.stage else { return Poll::Pending };
+        if !self.batch.is_done() {
+            return Poll::Pending;
+        }
+        if !*shut {
+            match Pin::new(&mut self.io).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => *shut = true,
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Closed),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if *eof { Poll::Ready(End::Eof) } else { Poll::Pending }
+    }
+
+    /// Makes sure that the task is woken at its deadline.
+    fn arm(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let deadline = match self.stage {
+            Stage::Closing { until, .. } => Some(until),
+            Stage::Open { .. } => self.protocol.deadline(),
+        };
+        let Some(at) = deadline else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        match &mut self.timer {
+            // It fires early and is armed again then: cheaper than moving it with every message.
+            Some(timer) if timer.deadline() <= at => {}
+            Some(timer) => {
+                timer.as_mut().reset(at);
+                if timer.as_mut().poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+            }
+            None => {
+                let mut timer = Box::pin(sleep_until(at));
+                if timer.as_mut().poll(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+                self.timer = Some(timer);
+            }
+        }
+        Poll::Pending
+    }
+}
