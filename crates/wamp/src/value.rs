@@ -1,0 +1,98 @@
+//! Values as trees, for the few places where a router reads or writes them: details of HELLO and WELCOME, its own
+//! procedures. Payloads of applications never take this way.
+
+use bytes::Bytes;
+
+use crate::Text;
+
+/// Any WAMP value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An integer above the range of `Int`.
+    Uint(u64),
+    /// A floating-point number.
+    Float(f64),
+    /// Text.
+    Text(Text),
+    /// Bytes.
+    Binary(Bytes),
+    /// A list.
+    List(Vec<Value>),
+    /// A map.
+    Map(Dict),
+}
+
+/// A map with string keys, in the order of writing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Dict(pub Vec<(Text, Value)>);
+
+impl Dict {
+    /// The value under a key; the last one where a key stands twice.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().rev().find(|(k, _)| *k == *key).map(|(_, v)| v)
+    }
+
+    /// Adds a key at the end.
+    pub fn push(&mut self, key: impl Into<Text>, value: impl Into<Value>) {
+        self.0.push((key.into(), value.into()));
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Value::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        i64::try_from(value).map_or(Value::Uint(value), Value::Int)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Value::Text(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Value::Text(value.into())
+    }
+}
+
+impl From<Text> for Value {
+    fn from(value: Text) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl From<Dict> for Value {
+    fn from(value: Dict) -> Self {
+        Value::Map(value)
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(value: Vec<Value>) -> Self {
+        Value::List(value)
+    }
+}
