@@ -1,2 +1,74 @@
-//! The tasks of this workspace.
-fn main() {}
+//! `cargo xtask`: what is run over the whole workspace rather than over one crate of it.
+//!
+//! It calls other programs for anything long and knows nothing of what the crates do: it depends on none of
+//! them. Start reading at [`steps`], the list of what `test-all` runs.
+
+// A command line tool speaks on its standard output.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod fuzz;
+mod layers;
+mod run;
+mod steps;
+mod suites;
+mod tidy;
+mod tools;
+mod workspace;
+
+use run::{Cmd, Stop};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+  test-all [--only STEP,…] [--skip STEP,…]   everything that must hold, with a summary; --list names the steps
+  deps                                       the layer rule: crates depend on lower levels only
+  tidy                                       what no compiler checks: paths, leftovers, licences, long files
+  suites                                     the conformance suites against a node
+  fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
+  bench …                                    the benchmark, over a release build of the node
+  docs                                       the reference of every crate and, with mdbook installed, the book";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("", &[] as &[String]),
+    };
+    let result = Workspace::load().and_then(|ws| match command {
+        "test-all" => steps::test_all(&ws, rest),
+        "deps" => layers::step(&ws),
+        "tidy" => tidy::step(&ws),
+        "suites" => suites::clients(&ws).and_then(|()| suites::validation(&ws)),
+        "fuzz" => fuzz::command(&ws, rest),
+        "bench" => bench(&ws, rest),
+        "docs" => docs(&ws),
+        _ => Err(Stop::Failed(USAGE.into())),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("{stop}");
+            if matches!(stop, Stop::Skipped(_)) && !run::skip_is_failure() {
+                return ExitCode::SUCCESS;
+            }
+            ExitCode::from(if command.is_empty() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Builds the node and the benchmark for release and hands over; the node's path is in `TRANSOM_NODE`.
+fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
+    let node = suites::build_node(ws)?;
+    ws.cargo("run --release --quiet -p transom-bench --").args(args).env("TRANSOM_NODE", node).status()
+}
+
+fn docs(ws: &Workspace) -> Result<(), Stop> {
+    steps::rustdoc(ws)?;
+    if !run::installed("mdbook") {
+        return Err(Stop::Skipped(
+            "the book: mdbook is not installed (cargo install --locked mdbook)".into(),
+        ));
+    }
+    Cmd::new("mdbook").args(["build", "docs"]).dir(&ws.root).status()
+}
