@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// What the real clients check over WebSocket, RawSocket on TCP and RawSocket on a Unix socket.
 const CLIENT_CHECKS: u64 = 759;
 /// The invalid messages among the vectors, and the new session after them.
-const VALIDATION_CHECKS: u64 = 0;
+const VALIDATION_CHECKS: u64 = 20;
 
 const START: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(20);

@@ -1,0 +1,32 @@
+//! Serialized WAMP messages, as a peer sends them.
+
+use bytes::Bytes;
+use transom_wamp::{Encoder, Message, Serializer, decode};
+
+/// The first byte chooses the serializer of the rest and the one it is passed on in.
+///
+/// What can be read can be written for a receiver with any serializer, and that receiver can read it.
+pub fn message(data: &[u8]) {
+    let Some((&choice, frame)) = data.split_first() else { return };
+    let (from, to) = (serializer(choice), serializer(choice / 16));
+    let Ok(message) = decode(from, &Bytes::copy_from_slice(frame)) else { return };
+    let again = passed_on(to, &message);
+    assert_eq!(again.code(), message.code());
+    // From here on nothing is lost any more: a second passage changes nothing.
+    assert_eq!(passed_on(to, &again), again);
+}
+
+fn serializer(choice: u8) -> Serializer {
+    Serializer::ALL[usize::from(choice % 16) % Serializer::ALL.len()]
+}
+
+fn passed_on(to: Serializer, message: &Message) -> Message {
+    let mut encoder = Encoder::default();
+    let encoded = encoder.encode(to, message);
+    let bytes = [encoded.head, encoded.body, encoded.tail].concat();
+    assert_eq!(bytes.len(), encoded.len());
+    match decode(to, &Bytes::from(bytes.clone())) {
+        Ok(message) => message,
+        Err(error) => panic!("{message:?} was written in {to} as {bytes:?}, which is not read: {error}"),
+    }
+}
