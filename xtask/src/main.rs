@@ -21,7 +21,7 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
-  test-all [--only STEP,…] [--skip STEP,…]   everything that must hold, with a summary; --list names the steps
+  test-all [--only STEP,…] [--skip STEP,…]   everything that must hold, with a summary
   deps                                       the layer rule: crates depend on lower levels only
   tidy                                       what no compiler checks: paths, leftovers, licences, long files
   suites                                     the conformance suites against a node

@@ -92,17 +92,21 @@ impl Node {
         // Not below the root: the path of a Unix socket is short.
         let dir = folder(std::env::temp_dir().join(format!("transom-{}", std::process::id())))?;
         let log = folder(ws.build.join("suites"))?.join("node.log");
-        Self::spawn(binary, dir, log)
-            .or_else(|error: std::io::Error| failed(format!("the node: {error}")))?
-            .ready()
+        match Self::spawn(binary, &dir, log) {
+            Ok(node) => node.ready(),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(dir);
+                failed(format!("the node: {error}"))
+            }
+        }
     }
 
-    fn spawn(binary: &Path, dir: PathBuf, log: PathBuf) -> std::io::Result<Self> {
+    fn spawn(binary: &Path, dir: &Path, log: PathBuf) -> std::io::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let socket = dir.join("node.sock");
         std::fs::write(dir.join("config.json"), configuration(port, &socket).to_string())?;
         let (reader, writer) = std::io::pipe()?;
-        let mut command = Cmd::new(binary).args(["start", "--cbdir"]).args([&dir]);
+        let mut command = Cmd::new(binary).args(["start", "--cbdir"]).args([dir]);
         let child =
             command.inner().stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).spawn()?;
         let (lines, output) = channel();
