@@ -24,7 +24,7 @@ const STOP: Duration = Duration::from_secs(20);
 pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
     let cache = suites_cache(&ws.root);
     with_node(ws, CLIENT_CHECKS, |node| {
-        Cmd::new("tests/suites/wamp_clients.sh")
+        Cmd::new(ws.root.join("tests/suites/wamp_clients.sh"))
             .args(["realm1", &node.websocket(), &format!("127.0.0.1:{}", node.port)])
             .env("RS", format!("unix:{}", node.socket.display()))
             .env("PROFILE", "basic")

@@ -115,7 +115,8 @@ fn browser_modules(ws: &Workspace) -> Result<(), Stop> {
 
 fn suite_clients(root: &Path) -> Result<(), Stop> {
     let cache = folder(suites_cache(root))?;
-    let script = Cmd::new("tests/suites/wamp_clients.sh").args(["realm1", "ws://127.0.0.1/ws"]).dir(root);
+    let script =
+        Cmd::new(root.join("tests/suites/wamp_clients.sh")).args(["realm1", "ws://127.0.0.1/ws"]).dir(root);
     let install = script.env("INSTALL_ONLY", "1").env("SUITES_CACHE", &cache);
     unavailable(install.logged(&cache.join("install.log")))
 }
