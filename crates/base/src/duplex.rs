@@ -389,3 +389,6 @@ impl<P: Protocol> Drive<P> {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

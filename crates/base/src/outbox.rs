@@ -191,7 +191,7 @@ impl Outbox {
         if let Some(spare) = spare {
             pool::give_write(spare);
         } else if !wait_for_batch {
-            pool::give_write(std::mem::take(&mut batch.queue.small));
+            pool::give_write(batch.retire());
         }
         for waker in room {
             wake::later(waker);
@@ -236,6 +236,12 @@ impl Batch {
         self.at = 0;
         std::mem::swap(&mut self.queue, queue);
         std::mem::take(&mut queue.small)
+    }
+
+    /// Gives up the buffer of a batch that is written: an idle connection holds none.
+    fn retire(&mut self) -> Vec<u8> {
+        self.at = 0;
+        std::mem::take(&mut self.queue.small)
     }
 
     /// Whether one slice holds all that is left.

@@ -1,0 +1,209 @@
+//! The driver against a line protocol: every line comes back in capitals; a few words steer it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::{Counters, Drain};
+
+#[derive(Default)]
+struct Sign {
+    outbox: Option<Outbox>,
+    ready: AtomicBool,
+}
+
+impl Sign {
+    fn outbox(&self) -> &Outbox {
+        self.outbox.as_ref().unwrap()
+    }
+}
+
+struct Lines {
+    sign: Arc<Sign>,
+    deadline: Option<Instant>,
+}
+
+impl Lines {
+    fn say(&self, text: &str) {
+        self.sign.outbox().offer(text.len(), true, |q| q.copy(text.as_bytes()));
+    }
+}
+
+impl Protocol for Lines {
+    fn receive(&mut self, input: &mut BytesMut) -> Flow {
+        while let Some(end) = input.iter().position(|b| *b == b'\n') {
+            let line = String::from_utf8(input.split_to(end + 1).to_vec()).unwrap();
+            match line.trim_end() {
+                "pause" => return Flow::Pause,
+                "close" => return Flow::Close,
+                "abort" => return Flow::Abort,
+                _ => self.say(&line.to_uppercase()),
+            }
+        }
+        Flow::Read
+    }
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Flow> {
+        if self.sign.ready.load(Ordering::SeqCst) { Poll::Ready(Flow::Read) } else { Poll::Pending }
+    }
+
+    fn nudged(&mut self) -> Flow {
+        self.say("nudged\n");
+        Flow::Read
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn expired(&mut self, _now: Instant) -> Flow {
+        self.deadline = None;
+        self.say("too late\n");
+        Flow::Close
+    }
+
+    fn drain(&mut self) -> Flow {
+        self.say("bye\n");
+        Flow::Read
+    }
+
+    fn outbox(&self) -> &Outbox {
+        self.sign.outbox()
+    }
+
+    fn finish(&mut self, end: End) -> Result<(), ServeError> {
+        match end {
+            End::Closed | End::Eof => Ok(()),
+            End::Broken(error) => Err(ServeError::Io(error)),
+            End::Aborted => Err(ServeError::Aborted),
+        }
+    }
+}
+
+struct Bench {
+    peer: DuplexStream,
+    task: JoinHandle<Result<(), ServeError>>,
+    sign: Arc<Sign>,
+    drain: Drain,
+}
+
+fn start(pipe: usize, leftover: &str, deadline: Option<Duration>) -> Bench {
+    let (peer, ours) = duplex(pipe);
+    let (drain, watch) = Drain::new();
+    let sign = Arc::new(Sign { outbox: Some(Outbox::new(1 << 20)), ..Sign::default() });
+    let protocol = Lines { sign: sign.clone(), deadline: deadline.map(|d| Instant::now() + d) };
+    let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
+    let task = tokio::spawn(drive(Box::new(ours), BytesMut::from(leftover), protocol, scope));
+    Bench { peer, task, sign, drain }
+}
+
+async fn rest(peer: &mut DuplexStream) -> String {
+    let mut text = String::new();
+    peer.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+async fn line(peer: &mut DuplexStream) -> String {
+    let mut text = Vec::new();
+    while text.last() != Some(&b'\n') {
+        text.push(peer.read_u8().await.unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn leftover_is_fed_before_what_is_read() {
+    let mut bench = start(64, "first\nsec", None);
+    bench.peer.write_all(b"ond\n").await.unwrap();
+    bench.peer.shutdown().await.unwrap();
+    assert_eq!(rest(&mut bench.peer).await, "FIRST\nSECOND\n");
+    bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn units_larger_than_any_buffer_arrive_whole() {
+    let long = "x".repeat(300_000);
+    let mut bench = start(1000, "", None);
+    // The driver answers only when it has the whole line, so sending first cannot block for ever.
+    bench.peer.write_all(format!("{long}\n").as_bytes()).await.unwrap();
+    bench.peer.shutdown().await.unwrap();
+    assert_eq!(rest(&mut bench.peer).await.len(), long.len() + 1);
+    bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn close_writes_what_is_queued_and_ignores_what_follows() {
+    let mut bench = start(64, "", None);
+    bench.peer.write_all(b"one\nclose\ntwo\n").await.unwrap();
+    assert_eq!(line(&mut bench.peer).await, "ONE\n");
+    assert_eq!(rest(&mut bench.peer).await, "");
+    drop(bench.peer);
+    bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_does_not_wait_for_ever_for_a_peer_that_does_not_read() {
+    let bench = start(4, "a long line that does not fit\nclose\n", None);
+    let before = Instant::now();
+    bench.task.await.unwrap().unwrap();
+    assert_eq!((Instant::now() - before).as_secs(), FLUSH_TIMEOUT.as_secs());
+}
+
+#[tokio::test]
+async fn abort_ends_at_once() {
+    let mut bench = start(64, "", None);
+    bench.peer.write_all(b"abort\n").await.unwrap();
+    bench.task.await.unwrap().unwrap();
+    assert_eq!(rest(&mut bench.peer).await, "");
+}
+
+#[tokio::test]
+async fn paused_peer_is_still_written_to_and_goes_on_where_it_stopped() {
+    let mut bench = start(64, "", None);
+    bench.peer.write_all(b"a\npause\nb\n").await.unwrap();
+    assert_eq!(line(&mut bench.peer).await, "A\n");
+    bench.sign.outbox().offer(6, false, |q| q.copy(b"event\n"));
+    assert_eq!(line(&mut bench.peer).await, "event\n");
+    bench.sign.ready.store(true, Ordering::SeqCst);
+    bench.sign.outbox().nudge();
+    assert_eq!(line(&mut bench.peer).await, "nudged\n");
+    assert_eq!(line(&mut bench.peer).await, "B\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadline_is_told_once_when_it_passes() {
+    let mut bench = start(64, "", Some(Duration::from_secs(5)));
+    let before = Instant::now();
+    assert_eq!(line(&mut bench.peer).await, "too late\n");
+    assert_eq!((Instant::now() - before).as_secs(), 5);
+    assert_eq!(rest(&mut bench.peer).await, "");
+    drop(bench.peer);
+    bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn drain_says_goodbye_and_abort_cuts() {
+    let mut bench = start(64, "", None);
+    bench.drain.drain();
+    assert_eq!(line(&mut bench.peer).await, "bye\n");
+    bench.peer.write_all(b"more\n").await.unwrap();
+    assert_eq!(line(&mut bench.peer).await, "MORE\n");
+    bench.drain.abort();
+    assert!(matches!(bench.task.await.unwrap(), Err(ServeError::Aborted)));
+    bench.drain.complete().await;
+}
+
+#[tokio::test]
+async fn connection_that_starts_during_the_drain_is_drained_too() {
+    let (peer, ours) = duplex(64);
+    let (drain, watch) = Drain::new();
+    drain.drain();
+    let sign = Arc::new(Sign { outbox: Some(Outbox::new(1024)), ..Sign::default() });
+    let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
+    tokio::spawn(drive(Box::new(ours), BytesMut::new(), Lines { sign, deadline: None }, scope));
+    let mut peer = peer;
+    assert_eq!(line(&mut peer).await, "bye\n");
+}

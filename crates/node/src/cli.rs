@@ -1,0 +1,159 @@
+//! The command line: the words and exit codes that operators of Crossbar.io know.
+//!
+//! 0: done; 1: the configuration is wrong or the node cannot start; 2: the command line is wrong.
+
+mod check;
+mod start;
+mod version;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A WAMP node in one binary: WebSocket, RawSocket and HTTP on TCP and Unix sockets, routed between them.
+#[derive(Debug, Parser)]
+#[command(name = "transom", version, disable_help_subcommand = true)]
+#[command(after_help = "Without a command, `transom` starts the node.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the node and run it until SIGINT or SIGTERM.
+    Start(StartArgs),
+    /// Check the node's configuration and say all that is wrong with it.
+    Check(CheckArgs),
+    /// Print the version of the program and of what it stands on.
+    Version,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args, Default)]
+struct Place {
+    /// The node directory. [default: CROSSBAR_DIR, else ./.crossbar if it is a directory, else .]
+    #[arg(long, value_name = "DIR")]
+    cbdir: Option<PathBuf>,
+    /// The configuration file, relative to the node directory. [default: config.yaml, else config.json]
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+}
+
+#[derive(Debug, Args, Default)]
+struct StartArgs {
+    #[command(flatten)]
+    place: Place,
+    /// How much to log.
+    #[arg(long, value_enum, default_value_t)]
+    loglevel: LogLevel,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t)]
+    logformat: LogFormat,
+    /// Whether to use colours.
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+    /// Worker threads, 1 to 1024; 0 = one per core. [default: controller.options.threads]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: Option<u16>,
+    /// Stop by itself after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    shutdownafter: Option<u64>,
+    /// Start even though the configuration asks for things that this release does not have. Never skips
+    /// authentication or permissions.
+    #[arg(long)]
+    ignore_unsupported: bool,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Whether to use colours.
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum LogLevel {
+    None,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// A line of text.
+    #[default]
+    #[value(alias = "standard")]
+    Text,
+    /// A JSON object a line.
+    Json,
+    /// Text without the time, for a log that adds its own.
+    #[value(alias = "syslogd")]
+    Bare,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or_else(|| Command::Start(StartArgs::default())) {
+        Command::Start(args) => start::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Version => version::run(),
+    }
+}
+
+/// Prints to standard output. A reader that went away is no reason to fail.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints to standard error, likewise.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_starts_the_node() {
+        assert!(Cli::parse_from(["transom"]).command.is_none());
+    }
+}

@@ -1,0 +1,25 @@
+//! The Transom node: reads a node directory, composes endpoints, transports, web services and routers from it, and
+//! runs them until a signal comes. The only crate that names concrete types of several layers.
+//!
+//! Start reading at [`RunningNode::start`]; `compose` maps each piece of configuration to what serves it; `cli` is
+//! the command line.
+
+pub mod cli;
+mod compose;
+mod error;
+mod facts;
+mod limits;
+mod logging;
+mod running;
+mod signals;
+mod summary;
+
+pub use error::StartError;
+pub use running::{RunningNode, RunningTransport, StartOptions};
+pub use summary::Summary;
+
+/// Name of the program, as peers and people see it.
+pub const PRODUCT: &str = "Transom";
+
+/// Its version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
