@@ -1,0 +1,145 @@
+//! Between hyper and the [`WebService`](crate::WebService): one call per request.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{HOST, SERVER, STRICT_TRANSPORT_SECURITY};
+use http::{StatusCode, Version};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::service::Service;
+use transom_base::{BoxFuture, ConnInfo};
+
+use super::Shared;
+use super::watched::{Progress, Step};
+use crate::body::Limited;
+use crate::{Body, BodyError, Reply, Response, Upgraded, empty, page};
+
+/// Calls the service, and keeps who is to have the connection after an upgrade.
+pub(super) struct Calls {
+    pub(super) shared: Arc<Shared>,
+    pub(super) info: Arc<ConnInfo>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) upgraded: Arc<Mutex<Option<Upgraded>>>,
+}
+
+impl Service<http::Request<Incoming>> for Calls {
+    type Response = http::Response<Answer>;
+    type Error = std::convert::Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        self.progress.enter(Step::Answer);
+        let shared = Arc::clone(&self.shared);
+        let info = Arc::clone(&self.info);
+        let progress = Arc::clone(&self.progress);
+        let upgraded = Arc::clone(&self.upgraded);
+        Box::pin(async move {
+            let access = shared.settings.access_log.then(|| Access::new(&request, &info));
+            let reply = match refusal(&request, shared.settings.max_body_bytes) {
+                Some(response) => response.into(),
+                None => {
+                    let request = request.map(|body| limited(body, &shared));
+                    shared.service.call(request, info).await
+                }
+            };
+            let mut response = match reply {
+                Reply::Response(response) => response,
+                Reply::Upgrade { head, then } => {
+                    *upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
+                    head
+                }
+            };
+            if let Some(value) = &shared.settings.server {
+                response.headers_mut().entry(SERVER).or_insert_with(|| value.clone());
+            }
+            if let Some(value) = &shared.hsts {
+                response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());
+            }
+            if let Some(access) = access {
+                access.log(response.status());
+            }
+            Ok(response.map(|body| Answer { body, progress }))
+        })
+    }
+}
+
+fn limited(body: Incoming, shared: &Shared) -> Body {
+    if body.is_end_stream() {
+        return empty();
+    }
+    let limited = Limited::new(body, shared.settings.max_body_bytes, shared.settings.idle_timeout);
+    Body::new(limited)
+}
+
+/// What no service has to judge.
+fn refusal(request: &http::Request<Incoming>, max_body: u64) -> Option<Response> {
+    // RFC 9112 §3.2: exactly one Host in HTTP/1.1.
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some(page(StatusCode::BAD_REQUEST, "A request has exactly one Host header."));
+    }
+    if request.body().size_hint().lower() > max_body {
+        return Some(page(StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too long."));
+    }
+    None
+}
+
+/// A line of the access log. The query is left out: it may hold secrets.
+struct Access {
+    client: String,
+    method: http::Method,
+    path: String,
+    begin: Instant,
+}
+
+impl Access {
+    fn new(request: &http::Request<Incoming>, info: &ConnInfo) -> Self {
+        Access {
+            client: info.client().to_string(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            begin: Instant::now(),
+        }
+    }
+
+    fn log(self, status: StatusCode) {
+        let Access { client, method, path, begin } = self;
+        let ms = begin.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(target: "access", %client, %method, path, status = status.as_u16(), ms, "request");
+    }
+}
+
+/// A response's body; when it is gone, the answer is, too.
+pub(super) struct Answer {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.progress.enter(Step::Idle);
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

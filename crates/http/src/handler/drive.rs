@@ -1,0 +1,159 @@
+//! One connection from its first byte to its end or its upgrade.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use transom_base::{
+    BoxFuture, ConnScope, Connection, Deadline, FLUSH_TIMEOUT, Phase, Rewind, ServeError, Stream,
+};
+
+use super::Shared;
+use super::calls::Calls;
+use super::limits::{Late, Limits};
+use super::watched::{Progress, Watched};
+
+/// How the HTTP part of a connection ended.
+pub(super) enum Outcome {
+    /// The connection is over.
+    Over(Result<(), ServeError>),
+    /// Another protocol goes on.
+    Upgraded(BoxFuture<'static, Result<(), ServeError>>),
+}
+
+enum End {
+    Hyper(hyper::Result<()>),
+    Late(Late),
+    Aborted,
+}
+
+/// Answers whose cause is found outside hyper.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const WRONG_VERSION: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+pub(super) async fn run(shared: Arc<Shared>, conn: Connection, scope: ConnScope) -> Outcome {
+    let Connection { io, info } = conn;
+    let progress = Arc::new(Progress::default());
+    let info = Arc::new(info);
+    let upgraded = Arc::new(Mutex::new(None));
+    let calls = Calls {
+        shared: Arc::clone(&shared),
+        info: Arc::clone(&info),
+        progress: Arc::clone(&progress),
+        upgraded: Arc::clone(&upgraded),
+    };
+    let stream = TokioIo::new(Watched::new(io, Arc::clone(&progress)));
+    let mut http = shared.builder.serve_connection(stream, calls);
+    let mut limits = Limits::new(&shared.settings, Arc::clone(&progress));
+    let mut phase = phase_after(&scope, Phase::Draining);
+    let end = poll_fn(|cx| {
+        while phase.as_mut().poll(cx).is_ready() {
+            if scope.drain.phase() == Phase::Aborting {
+                return Poll::Ready(End::Aborted);
+            }
+            Pin::new(&mut http).graceful_shutdown();
+            phase = phase_after(&scope, Phase::Aborting);
+        }
+        if let Poll::Ready(result) = http.poll_without_shutdown(cx) {
+            return Poll::Ready(End::Hyper(result));
+        }
+        limits.poll(cx).map(End::Late)
+    })
+    .await;
+    drop(phase);
+    drop(limits);
+    let parts = http.into_parts();
+    let mut io = parts.io.into_inner().into_inner();
+    drop(parts.service);
+    let next = upgraded.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let result = match end {
+        End::Hyper(Ok(())) => {
+            if let Some(then) = next {
+                if !parts.read_buf.is_empty() {
+                    io = Box::new(Rewind::new(parts.read_buf, io));
+                }
+                let info = Arc::try_unwrap(info).unwrap_or_else(|shared| (*shared).clone());
+                return Outcome::Upgraded(then(Connection { io, info }, scope));
+            }
+            Ok(())
+        }
+        End::Hyper(Err(error)) => {
+            if error.is_parse_version_h2() {
+                say(&mut io, WRONG_VERSION).await;
+            }
+            Err(why(error, &progress))
+        }
+        End::Late(Late::Idle) => Ok(()),
+        End::Late(Late::Answer) => {
+            // It would not take a goodbye either.
+            return Outcome::Over(Err(ServeError::Timeout("the peer takes no more of its answer".into())));
+        }
+        End::Late(Late::Head) => {
+            let begun = progress.first().1 > 0;
+            if begun {
+                say(&mut io, TOO_SLOW).await;
+            }
+            let what = if begun { "the request's head came too slowly" } else { "no request came" };
+            Err(ServeError::Timeout(what.into()))
+        }
+        End::Aborted => return Outcome::Over(Err(ServeError::Aborted)),
+    };
+    close(io, &progress).await;
+    Outcome::Over(result)
+}
+
+fn phase_after(scope: &ConnScope, phase: Phase) -> BoxFuture<'static, ()> {
+    let mut watch = scope.drain.clone();
+    Box::pin(async move { watch.reached(phase).await })
+}
+
+/// Writes a last answer if the peer takes it.
+async fn say(io: &mut Box<dyn Stream>, answer: &[u8]) {
+    // Whether it arrives makes no difference to what is done next.
+    let _ = Deadline::after(FLUSH_TIMEOUT).run(io.write_all(answer)).await;
+}
+
+/// Closes our side and waits a moment for the peer's: closing with bytes unread could take the answer back that is
+/// still on its way.
+async fn close(mut io: Box<dyn Stream>, progress: &Progress) {
+    let eof = progress.is_eof();
+    let closing = async move {
+        if io.shutdown().await.is_err() || eof {
+            return;
+        }
+        let mut scrap = [0; 512];
+        while io.read(&mut scrap).await.is_ok_and(|n| n > 0) {}
+    };
+    let _ = Deadline::after(FLUSH_TIMEOUT).run(closing).await;
+}
+
+/// What went wrong, in our words.
+fn why(error: hyper::Error, progress: &Progress) -> ServeError {
+    use std::error::Error;
+
+    if error.is_parse_too_large() {
+        return ServeError::Limit("the request's head is too large".into());
+    }
+    if error.is_parse() {
+        return ServeError::Protocol(match progress.first() {
+            ([0x16, 0x03, ..], 2..) => "looks like TLS; this port speaks HTTP without TLS".into(),
+            ([0x7f, ..], 1..) => "looks like RawSocket; this port speaks HTTP".into(),
+            _ if error.is_parse_version_h2() => "HTTP/2 is not spoken here".into(),
+            _ => format!("not a request: {error}"),
+        });
+    }
+    if error.is_user() {
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        return ServeError::Internal(format!("a response could not be made: {error}: {cause}"));
+    }
+    let kind = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+        .map_or(io::ErrorKind::UnexpectedEof, io::Error::kind);
+    ServeError::Io(io::Error::new(kind, error))
+}
