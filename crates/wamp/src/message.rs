@@ -33,6 +33,8 @@ pub enum Message {
     Unsubscribe(Unsubscribe),
     /// 35, router to client.
     Unsubscribed(Unsubscribed),
+    /// 35 with request 0, router to client: the router took a subscription away.
+    SubscriptionRevoked(Revocation),
     /// 36, router to client.
     Event(Event),
     /// 48, client to router.
@@ -49,6 +51,8 @@ pub enum Message {
     Unregister(Unregister),
     /// 67, router to client.
     Unregistered(Unregistered),
+    /// 67 with request 0, router to client: the router took a registration away.
+    RegistrationRevoked(Revocation),
     /// 68, router to client.
     Invocation(Invocation),
     /// 69, router to client.
@@ -175,7 +179,9 @@ pub struct ErrorMessage {
     pub payload: Payload,
 }
 
-/// The options that describe a payload which only the ends can read (`ppt_*` and `enc_*`), passed on as they came.
+/// The options that describe a payload which only the ends can read (`ppt_scheme`, `ppt_serializer`, `ppt_cipher`,
+/// `ppt_keyid`, `enc_algo`, `enc_key`, `enc_serializer`), and `transaction_hash`: passed on as they came. All of them
+/// are text.
 pub type Passthru = Option<Box<Dict>>;
 
 /// `[16, Request, Options, Topic, …]`.
@@ -284,6 +290,15 @@ pub struct Unsubscribed {
     pub request: Id,
 }
 
+/// `[35, 0, Details]` and `[67, 0, Details]`: the router ended what the client did not ask to end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revocation {
+    /// The subscription or registration.
+    pub id: Id,
+    /// Why, as a URI or a sentence.
+    pub reason: Option<Text>,
+}
+
 /// `[36, Subscription, Publication, Details, …]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -304,6 +319,8 @@ pub struct EventDetails {
     pub publisher: Option<Box<Identity>>,
     /// The topic, where the subscription is a pattern.
     pub topic: Option<Text>,
+    /// Whether the event was kept and is older than the subscription.
+    pub retained: bool,
     /// How the payload was passed on.
     pub passthru: Passthru,
 }
@@ -469,8 +486,12 @@ pub struct InvocationDetails {
     pub caller: Option<Box<Identity>>,
     /// The procedure, where the registration is a pattern.
     pub procedure: Option<Text>,
+    /// Time-out for a callee that watches it itself, as the caller wrote it; 0 = none.
+    pub timeout: u64,
     /// Whether progressive results are wanted.
     pub receive_progress: bool,
+    /// Whether more of this call follows.
+    pub progress: bool,
     /// How the payload was passed on.
     pub passthru: Passthru,
 }
@@ -545,7 +566,7 @@ impl Message {
             Message::Subscribe(_) => code::SUBSCRIBE,
             Message::Subscribed(_) => code::SUBSCRIBED,
             Message::Unsubscribe(_) => code::UNSUBSCRIBE,
-            Message::Unsubscribed(_) => code::UNSUBSCRIBED,
+            Message::Unsubscribed(_) | Message::SubscriptionRevoked(_) => code::UNSUBSCRIBED,
             Message::Event(_) => code::EVENT,
             Message::Call(_) => code::CALL,
             Message::Cancel(_) => code::CANCEL,
@@ -553,7 +574,7 @@ impl Message {
             Message::Register(_) => code::REGISTER,
             Message::Registered(_) => code::REGISTERED,
             Message::Unregister(_) => code::UNREGISTER,
-            Message::Unregistered(_) => code::UNREGISTERED,
+            Message::Unregistered(_) | Message::RegistrationRevoked(_) => code::UNREGISTERED,
             Message::Invocation(_) => code::INVOCATION,
             Message::Interrupt(_) => code::INTERRUPT,
             Message::Yield(_) => code::YIELD,
@@ -576,7 +597,7 @@ impl Message {
             Message::Subscribe(_) => "SUBSCRIBE",
             Message::Subscribed(_) => "SUBSCRIBED",
             Message::Unsubscribe(_) => "UNSUBSCRIBE",
-            Message::Unsubscribed(_) => "UNSUBSCRIBED",
+            Message::Unsubscribed(_) | Message::SubscriptionRevoked(_) => "UNSUBSCRIBED",
             Message::Event(_) => "EVENT",
             Message::Call(_) => "CALL",
             Message::Cancel(_) => "CANCEL",
@@ -584,7 +605,7 @@ impl Message {
             Message::Register(_) => "REGISTER",
             Message::Registered(_) => "REGISTERED",
             Message::Unregister(_) => "UNREGISTER",
-            Message::Unregistered(_) => "UNREGISTERED",
+            Message::Unregistered(_) | Message::RegistrationRevoked(_) => "UNREGISTERED",
             Message::Invocation(_) => "INVOCATION",
             Message::Interrupt(_) => "INTERRUPT",
             Message::Yield(_) => "YIELD",
