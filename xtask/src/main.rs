@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND
   tidy                                       what no compiler checks: paths, leftovers, licences, long files
   suites                                     the conformance suites against a node
   fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
-  bench …                                    the benchmark, over a release build of the node
+  bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
   docs                                       the reference of every crate and, with mdbook installed, the book";
 
 fn main() -> ExitCode {
@@ -57,10 +57,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the node and the benchmark for release and hands over; the node's path is in `TRANSOM_NODE`.
+/// Hands over to the benchmark, both built for release. `run`, which is also what options alone mean, gets this
+/// workspace's node.
 fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
-    let node = suites::build_node(ws)?;
-    ws.cargo("run --release --quiet -p transom-bench --").args(args).env("TRANSOM_NODE", node).status()
+    let bench = |words: &str| ws.cargo(&format!("run --release --quiet -p transom-bench -- {words}"));
+    match args {
+        [word, ..] if word != "run" && !word.starts_with('-') => bench(word).args(&args[1..]).status(),
+        _ => {
+            let node = suites::build_node(ws)?;
+            let options = args.strip_prefix(&["run".to_owned()]).unwrap_or(args);
+            bench("run --node").args([node]).args(options).status()
+        }
+    }
 }
 
 fn docs(ws: &Workspace) -> Result<(), Stop> {
