@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::server::conn::http1;
-use transom_base::{BoxFuture, ConnScope, Connection, ConnectionHandler, ServeError};
+use transom_base::{BoxFuture, ConnScope, Connection, ConnectionHandler, ServeError, in_phases};
 
 use crate::WebService;
 
@@ -90,16 +90,7 @@ impl ConnectionHandler for HttpHandler {
     }
 
     fn serve(&self, conn: Connection, scope: ConnScope) -> BoxFuture<'static, Result<(), ServeError>> {
-        let http: BoxFuture<'static, drive::Outcome> =
-            Box::pin(drive::run(Arc::clone(&self.shared), conn, scope));
-        Box::pin(async move {
-            // Its own statement: what HTTP needed is given back before the upgraded connection begins.
-            let outcome = http.await;
-            match outcome {
-                drive::Outcome::Over(result) => result,
-                drive::Outcome::Upgraded(next) => next.await,
-            }
-        })
+        in_phases(drive::run(Arc::clone(&self.shared), conn, scope))
     }
 }
 

@@ -9,21 +9,13 @@ use std::task::Poll;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transom_base::{
-    BoxFuture, ConnScope, Connection, Deadline, FLUSH_TIMEOUT, Phase, Rewind, ServeError, Stream,
+    BoxFuture, ConnScope, Connection, Deadline, FLUSH_TIMEOUT, Phase, Rewind, ServeError, Serving, Stream,
 };
 
 use super::Shared;
 use super::calls::Calls;
 use super::limits::{Late, Limits};
 use super::watched::{Progress, Watched};
-
-/// How the HTTP part of a connection ended.
-pub(super) enum Outcome {
-    /// The connection is over.
-    Over(Result<(), ServeError>),
-    /// Another protocol goes on.
-    Upgraded(BoxFuture<'static, Result<(), ServeError>>),
-}
 
 enum End {
     Hyper(hyper::Result<()>),
@@ -36,7 +28,12 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nc
 const WRONG_VERSION: &[u8] =
     b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-pub(super) async fn run(shared: Arc<Shared>, conn: Connection, scope: ConnScope) -> Outcome {
+/// Serves HTTP, and yields what serves the rest of the connection.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    conn: Connection,
+    scope: ConnScope,
+) -> Result<Serving, ServeError> {
     let Connection { io, info } = conn;
     let progress = Arc::new(Progress::default());
     let info = Arc::new(info);
@@ -78,7 +75,7 @@ pub(super) async fn run(shared: Arc<Shared>, conn: Connection, scope: ConnScope)
                     io = Box::new(Rewind::new(parts.read_buf, io));
                 }
                 let info = Arc::try_unwrap(info).unwrap_or_else(|shared| (*shared).clone());
-                return Outcome::Upgraded(then(Connection { io, info }, scope));
+                return Ok(then(Connection { io, info }, scope));
             }
             Ok(())
         }
@@ -91,7 +88,7 @@ pub(super) async fn run(shared: Arc<Shared>, conn: Connection, scope: ConnScope)
         End::Late(Late::Idle) => Ok(()),
         End::Late(Late::Answer) => {
             // It would not take a goodbye either.
-            return Outcome::Over(Err(ServeError::Timeout("the peer takes no more of its answer".into())));
+            return Err(ServeError::Timeout("the peer takes no more of its answer".into()));
         }
         End::Late(Late::Head) => {
             let begun = progress.first().1 > 0;
@@ -101,10 +98,10 @@ pub(super) async fn run(shared: Arc<Shared>, conn: Connection, scope: ConnScope)
             let what = if begun { "the request's head came too slowly" } else { "no request came" };
             Err(ServeError::Timeout(what.into()))
         }
-        End::Aborted => return Outcome::Over(Err(ServeError::Aborted)),
+        End::Aborted => return Err(ServeError::Aborted),
     };
     close(io, &progress).await;
-    Outcome::Over(result)
+    result.map(|()| -> Serving { Box::pin(std::future::ready(Ok(()))) })
 }
 
 fn phase_after(scope: &ConnScope, phase: Phase) -> BoxFuture<'static, ()> {
