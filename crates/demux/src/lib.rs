@@ -1,1 +1,13 @@
-//! The universal port: tells protocols apart by their first bytes
+//! One port for several protocols: tells them apart by the first bytes and hands the connection on.
+//! It must not know what it hands on to.
+//!
+//! Start reading at [`Sniff`], the pure decision; [`Universal`] is the handler that reads, decides and hands on.
+
+mod answer;
+mod known;
+mod sniff;
+mod universal;
+
+pub use known::{HttpSniff, MqttSniff, RawSocketSniff, TlsSniff};
+pub use sniff::{Sniff, Verdict};
+pub use universal::{SNIFF_MAX, Section, Universal};

@@ -1,1 +1,39 @@
-//! Substitutes for every seam of Transom, for its tests
+//! Substitutes for every seam of Transom, for its tests. Not published.
+//!
+//! | seam | substitute |
+//! |---|---|
+//! | `Stream` | [`ScriptedStream`], [`Counting`] |
+//! | `Listener`, `Connector` | [`memory_listener`] |
+//! | `Upgrade` | [`PassThrough`], [`Refusing`] |
+//! | `ConnectionHandler` | [`Echo`], [`Collect`] |
+//! | `Sniff` | [`StartsWith`] |
+//! | `WebService` | `Canned`, with the feature `http` |
+//! | `RouterPort`, `SessionPort` | [`FakeRouter`] |
+//! | `SessionSink` | [`FakeSink`] |
+//!
+//! [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
+//! panics.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod counting;
+mod handlers;
+mod memory;
+mod router;
+mod scripted;
+mod sink;
+mod split;
+mod upgrades;
+#[cfg(feature = "http")]
+mod web;
+
+pub use counting::{Counting, Writes};
+pub use handlers::{Collect, Echo, StartsWith};
+pub use memory::{MemoryConnector, MemoryListener, memory_connection, memory_listener};
+pub use router::{FakeRouter, FakeSession, Heard};
+pub use scripted::{ScriptedStream, Step};
+pub use sink::{FakeSink, Sent};
+pub use split::{every_prefix, every_split};
+pub use upgrades::{PassThrough, Refusing};
+#[cfg(feature = "http")]
+pub use web::Canned;

@@ -1,0 +1,66 @@
+//! A handler behind steps such as TLS.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use transom_base::{
+    ConnScope, Connection, ConnectionHandler, Deadline, ErrorKind, ServeError, Serving, in_phases,
+};
+
+use crate::{EndpointError, Upgrade};
+
+/// Takes steps such as a PROXY header and TLS, each within its time limit, and serves what comes out of them. The steps
+/// run in the connection's own task, and their memory is gone before the handler begins.
+pub struct Upgraded {
+    steps: Arc<[Step]>,
+    handler: Arc<dyn ConnectionHandler>,
+}
+
+struct Step {
+    upgrade: Arc<dyn Upgrade>,
+    timeout: Option<Duration>,
+}
+
+impl Upgraded {
+    /// Takes the steps in order, each with its time limit (none = no limit), then hands to `handler`.
+    pub fn new(
+        steps: impl IntoIterator<Item = (Arc<dyn Upgrade>, Option<Duration>)>,
+        handler: Arc<dyn ConnectionHandler>,
+    ) -> Self {
+        let steps = steps.into_iter().map(|(upgrade, timeout)| Step { upgrade, timeout }).collect();
+        Upgraded { steps, handler }
+    }
+}
+
+impl ConnectionHandler for Upgraded {
+    fn name(&self) -> &str {
+        self.handler.name()
+    }
+
+    fn serve(&self, mut conn: Connection, scope: ConnScope) -> Serving {
+        let (steps, handler) = (self.steps.clone(), self.handler.clone());
+        in_phases(async move {
+            for step in steps.iter() {
+                conn = step.upgrade.apply(conn, Deadline::after(step.timeout)).await.map_err(failed)?;
+            }
+            Ok(handler.serve(conn, scope))
+        })
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded").field("steps", &self.steps.len()).finish_non_exhaustive()
+    }
+}
+
+fn failed(error: EndpointError) -> ServeError {
+    let text = error.chain();
+    match error.kind() {
+        ErrorKind::Timeout => ServeError::Timeout(text),
+        ErrorKind::Limit => ServeError::Limit(text),
+        ErrorKind::Config | ErrorKind::Bind | ErrorKind::Internal => ServeError::Internal(text),
+        _ => ServeError::Protocol(text),
+    }
+}
