@@ -19,6 +19,8 @@ mod endpoint;
 mod node;
 mod place;
 mod rawsocket;
+#[cfg(feature = "reader")]
+mod reader;
 mod realm;
 mod serializer;
 mod transport;
@@ -33,6 +35,11 @@ pub use endpoint::{
 pub use node::{Controller, Node, RouterWorker, ShutdownTrigger};
 pub use place::Place;
 pub use rawsocket::{RawSocketConfig, RawSocketOptions};
+#[cfg(feature = "reader")]
+pub use reader::{
+    Context, EMBEDDED_JSON, Finding, Findings, Format, Loaded, LocateError, Located, MAX_FILE_SIZE, Purpose,
+    Severity, Span, load, locate, parse_str,
+};
 pub use realm::{
     Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SlowConsumer,
     UriCheck,

@@ -1,0 +1,194 @@
+//! Findings: everything there is to say about a configuration, each with its place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::source::Span;
+use crate::Place;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The configuration is wrong: neither `check` nor `start` accepts it.
+    Error,
+    /// The configuration is right, but this release cannot do what it asks for: `check` warns, `start`
+    /// refuses, because running without it would be another node than the one described.
+    Unsupported,
+    /// It will run, though perhaps not as meant.
+    Warning,
+    /// Something worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// The word shown for it.
+    pub fn word(self, purpose: Purpose) -> &'static str {
+        match (self, purpose) {
+            (Self::Error, _) | (Self::Unsupported, Purpose::Start) => "error",
+            (Self::Unsupported, Purpose::Check) | (Self::Warning, _) => "warning",
+            (Self::Note, _) => "note",
+        }
+    }
+}
+
+/// What the findings are shown for: it decides whether something unsupported reads as warning or error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `check`
+    Check,
+    /// `start`
+    Start,
+}
+
+/// One thing to say about a configuration.
+///
+/// Its [`Display`](fmt::Display) form is one line: path, message and hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The thing it is about.
+    pub place: Place,
+    /// The very token, if there is a text.
+    pub span: Option<Span>,
+    /// What is wrong, with the value found and what is allowed. Never a secret.
+    pub message: String,
+    /// What was probably meant, or what to do.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding without span: [`Findings::add`] looks that up.
+    pub fn new(severity: Severity, place: &Place, message: impl Into<String>) -> Self {
+        Self { severity, place: place.clone(), span: None, message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.as_str().is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All findings about one configuration, in the order of the text.
+///
+/// Its [`Display`](fmt::Display) form is one line each, `file:line:column: severity: path: message (hint)`,
+/// as `check` words them; see `render` for the form with carets.
+#[derive(Clone)]
+pub struct Findings {
+    /// What the configuration is called in front of a line number.
+    pub(super) name: String,
+    /// The text, secrets masked; empty if there was none to read.
+    pub(super) text: String,
+    places: BTreeMap<Place, Span>,
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    pub(super) fn new(name: String, text: String, places: BTreeMap<Place, Span>, list: Vec<Finding>) -> Self {
+        let mut findings = Self { name, text, places, list };
+        let spans: Vec<Option<Span>> =
+            findings.list.iter().map(|f| f.span.or_else(|| findings.span_of(&f.place))).collect();
+        findings.list.iter_mut().zip(spans).for_each(|(finding, span)| finding.span = span);
+        findings.list.sort_by_key(|finding| finding.span.map(|span| span.start));
+        findings
+    }
+
+    /// The findings, in the order of the text.
+    pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds what another layer found. A missing span is looked up: that of the place, or of the nearest
+    /// place around it that stands in the file.
+    pub fn add(&mut self, mut finding: Finding) {
+        finding.span = finding.span.or_else(|| self.span_of(&finding.place));
+        let at = finding.span.map(|span| span.start);
+        let index = self.list.partition_point(|other| other.span.map(|span| span.start) <= at);
+        self.list.insert(index, finding);
+    }
+
+    /// The token at that place, or at the nearest place around it that stands in the file.
+    pub fn span_of(&self, place: &Place) -> Option<Span> {
+        let mut path = place.as_str();
+        loop {
+            if let Some(span) = self.places.get(&Place::new(path)) {
+                return Some(*span);
+            }
+            path = path.get(..path.rfind(['.', '['])?)?;
+        }
+    }
+
+    /// How many there are of that severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Whether the configuration is wrong.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// Whether a node must not start from it: because it is wrong, or because it asks for something that
+    /// this release does not do.
+    pub fn refuse_start(&self) -> bool {
+        self.has_errors() || self.count(Severity::Unsupported) > 0
+    }
+
+    /// The one-line form of a finding, with file, line and column in front.
+    pub fn line(&self, finding: &Finding, purpose: Purpose) -> String {
+        let word = finding.severity.word(purpose);
+        match finding.span {
+            Some(Span { line, column, .. }) => format!("{}:{line}:{column}: {word}: {finding}", self.name),
+            None => format!("{}: {word}: {finding}", self.name),
+        }
+    }
+}
+
+impl<'f> IntoIterator for &'f Findings {
+    type Item = &'f Finding;
+    type IntoIter = std::slice::Iter<'f, Finding>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.list {
+            writeln!(f, "{}", self.line(finding, Purpose::Check))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Findings").field("name", &self.name).field("list", &self.list).finish_non_exhaustive()
+    }
+}

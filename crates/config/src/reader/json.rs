@@ -1,0 +1,141 @@
+//! JSON with spans. A strict parser judges the syntax first; the walk here then only has to find the
+//! tokens again.
+
+use serde::de::IgnoredAny;
+
+use super::source::Lines;
+use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, SyntaxError};
+
+/// The tree of a JSON text.
+pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> {
+    if text.starts_with('\u{feff}') {
+        return Err(SyntaxError {
+            span: lines.point(0),
+            message: "invalid JSON: it begins with a byte order mark".to_owned(),
+            hint: Some("save the file as UTF-8 without byte order mark".to_owned()),
+        });
+    }
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        let full = error.to_string();
+        let message = full.split(" at line ").next().unwrap_or(&full);
+        return Err(SyntaxError {
+            span: lines.at(error.line().max(1), error.column()),
+            message: format!("invalid JSON: {message}"),
+            hint: (text.contains("//") || text.contains("/*")).then(|| "JSON has no comments".to_owned()),
+        });
+    }
+    let mut walk = Walk { text, lines, pos: 0, nodes: 0 };
+    walk.value(0)
+}
+
+struct Walk<'a, 't> {
+    text: &'t str,
+    lines: &'a Lines<'t>,
+    pos: usize,
+    nodes: usize,
+}
+
+impl Walk<'_, '_> {
+    fn fail<T>(&self, message: &str) -> Result<T, SyntaxError> {
+        Err(SyntaxError { span: self.lines.point(self.pos), message: message.to_owned(), hint: None })
+    }
+
+    /// The next byte that is not a blank.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.pos..)?;
+        self.pos += rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.text.as_bytes().get(self.pos).copied()
+    }
+
+    /// Steps over that byte if it comes next.
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.pos += usize::from(found);
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Node, SyntaxError> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return self.fail("too many values in one configuration");
+        }
+        let first = self.peek();
+        let start = self.pos;
+        match first {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => self.fail("nested too deeply"),
+            Some(b'{') => {
+                self.pos += 1;
+                let mut entries = Vec::new();
+                while !self.eat(b'}') {
+                    if !entries.is_empty() && !self.eat(b',') {
+                        return self.fail("invalid JSON: expected `,` or `}`");
+                    }
+                    self.peek();
+                    let key_start = self.pos;
+                    let key = self.string()?;
+                    let key_span = self.lines.span(key_start, self.pos);
+                    if !self.eat(b':') {
+                        return self.fail("invalid JSON: expected `:`");
+                    }
+                    entries.push(Entry { key, key_span, value: self.value(depth + 1)? });
+                }
+                Ok(Node { span: self.lines.point(start), kind: Kind::Map(entries) })
+            }
+            Some(b'[') => {
+                self.pos += 1;
+                let mut items = Vec::new();
+                while !self.eat(b']') {
+                    if !items.is_empty() && !self.eat(b',') {
+                        return self.fail("invalid JSON: expected `,` or `]`");
+                    }
+                    items.push(self.value(depth + 1)?);
+                }
+                Ok(Node { span: self.lines.point(start), kind: Kind::List(items) })
+            }
+            Some(b'"') => {
+                let text = self.string()?;
+                Ok(Node { span: self.lines.span(start, self.pos), kind: Kind::Str(text) })
+            }
+            _ => self.word(),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, SyntaxError> {
+        let start = self.pos;
+        let bytes = self.text.as_bytes().get(start..).unwrap_or_default();
+        let mut escaped = false;
+        let length = bytes.iter().skip(1).position(|byte| {
+            let end = *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+            end
+        });
+        let end = start + length.map_or(bytes.len(), |l| l + 2);
+        match self.text.get(start..end).map(serde_json::from_str) {
+            Some(Ok(text)) => {
+                self.pos = end;
+                Ok(text)
+            }
+            _ => self.fail("invalid JSON: expected a string"),
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn word(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.pos;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let length =
+            rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
+        let word = rest.get(..length).unwrap_or_default();
+        let kind = match word {
+            "null" => Kind::Null,
+            "true" => Kind::Bool(true),
+            "false" => Kind::Bool(false),
+            _ => match serde_json::from_str(word) {
+                Ok(number) => Kind::Number(number),
+                Err(_) => return self.fail("invalid JSON: number out of range"),
+            },
+        };
+        self.pos += length;
+        Ok(Node { span: self.lines.span(start, self.pos), kind })
+    }
+}

@@ -1,0 +1,87 @@
+//! Findings with the line they are about and a caret under the token.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::finding::{Finding, Findings, Purpose};
+
+/// Longest piece of a line that is shown; a configuration may be all in one line.
+const SHOWN: usize = 240;
+
+impl Findings {
+    /// All findings for people: severity, message, `file:line:column`, the line, and a caret under the
+    /// very token with the hint. With `colour`, ANSI colours.
+    pub fn render(&self, purpose: Purpose, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for finding in self {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{}\n", self.render_one(finding, purpose, &renderer));
+        }
+        out
+    }
+
+    fn render_one(&self, finding: &Finding, purpose: Purpose, renderer: &Renderer) -> String {
+        let level = match finding.severity.word(purpose) {
+            "error" => Level::ERROR,
+            "note" => Level::NOTE,
+            _ => Level::WARNING,
+        };
+        let title = match finding.place.as_str() {
+            "" => printable(&finding.message),
+            place => printable(&format!("{place}: {}", finding.message)),
+        };
+        let hint = finding.hint.as_deref().map(printable).unwrap_or_default();
+        let Some((span, line)) =
+            finding.span.and_then(|span| Some((span, self.shown(span.start, span.end)?)))
+        else {
+            let mut group =
+                level.primary_title(&title).element(Level::NOTE.message(format!("in {}", self.name)));
+            if !hint.is_empty() {
+                group = group.element(Level::HELP.message(&hint));
+            }
+            return renderer.render(&[group]);
+        };
+        let caret = AnnotationKind::Primary.span(line.token.clone()).label(&hint);
+        // The column in the header counts from the start of the piece; the true one goes into the name
+        // when the line was cut.
+        let path = match line.cut {
+            true => format!("{}:{}:{} (cut)", self.name, span.line, span.column),
+            false => self.name.clone(),
+        };
+        let snippet = Snippet::source(line.text).line_start(span.line).path(&path).annotation(caret);
+        renderer.render(&[level.primary_title(&title).element(snippet)])
+    }
+
+    /// The line around a token, or the part of it next to the token if it is long.
+    fn shown(&self, start: usize, end: usize) -> Option<Shown<'_>> {
+        let text = &self.text;
+        let from = text.get(..start)?.rfind('\n').map_or(0, |i| i + 1);
+        let to = text.get(start..)?.find('\n').map_or(text.len(), |i| start + i);
+        let (mut first, mut last) = (from, to);
+        if to - from > SHOWN {
+            first = from.max(start.saturating_sub(SHOWN / 2));
+            last = to.min(start + SHOWN / 2);
+            while !text.is_char_boundary(first) {
+                first += 1;
+            }
+            while !text.is_char_boundary(last) {
+                last -= 1;
+            }
+        }
+        let token = start.checked_sub(first)?..end.min(last).max(start).checked_sub(first)?;
+        Some(Shown { text: text.get(first..last)?, token, cut: (first, last) != (from, to) })
+    }
+}
+
+struct Shown<'f> {
+    text: &'f str,
+    token: std::ops::Range<usize>,
+    cut: bool,
+}
+
+/// The text without control characters: a key in a file may hold any, and it ends up on a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,288 @@
+//! YAML with spans: a safe subset in one document.
+//!
+//! Plain words mean what they mean in the YAML of Crossbar.io (version 1.1): `yes`, `no`, `on` and `off`
+//! are bools, `0666` is an octal number, `<<` merges maps. Tags other than the core ones are refused.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle};
+
+use super::source::{Lines, Span};
+use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, SyntaxError};
+
+/// A list or map that is still open.
+struct Frame {
+    span: Span,
+    anchor: usize,
+    body: Body,
+}
+
+enum Body {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, key: Option<(String, Span)>, flow: bool },
+}
+
+/// The tree of a YAML text.
+pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> {
+    let mut build = Build { frames: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
+    let mut documents = 0;
+    for next in Parser::new_from_str(text) {
+        let (event, span) = next.map_err(|error| SyntaxError {
+            span: lines.point(offset(text, *error.marker())),
+            message: format!("invalid YAML: {}", error.info()),
+            hint: None,
+        })?;
+        let start = offset(text, span.start);
+        let span = lines.span(start, offset(text, span.end));
+        let fail = |message: &str| SyntaxError { span, message: message.to_owned(), hint: None };
+        match event {
+            Event::DocumentStart(..) => {
+                documents += 1;
+                if documents > 1 {
+                    return Err(fail("invalid YAML: a configuration is one document"));
+                }
+            }
+            Event::Scalar(value, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                let kind = match tag.as_deref().map(|tag| (tag.core_suffix(), tag.is_custom())) {
+                    Some((Some("str"), _)) => Kind::Str(value.into_owned()),
+                    Some((_, true)) => return Err(fail("invalid YAML: tags are not supported here")),
+                    _ if plain && !build.expects_key() => resolve(&value),
+                    _ => Kind::Str(value.into_owned()),
+                };
+                build.put(Node { span, kind }, anchor)?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                let span = lines.point(start);
+                build.open(Frame { span, anchor, body: Body::List(Vec::new()) })?;
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let flow = style == granit_parser::StructureStyle::Flow;
+                let span = lines.point(start);
+                build.open(Frame {
+                    span,
+                    anchor,
+                    body: Body::Map { entries: Vec::new(), key: None, flow },
+                })?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => build.close()?,
+            Event::Alias(id) => {
+                let mut node = match build.anchors.get(&id) {
+                    Some(node) => node.clone(),
+                    None => return Err(fail("invalid YAML: an alias inside what it stands for")),
+                };
+                if node.depth() + build.frames.len() > MAX_DEPTH {
+                    return Err(fail("nested too deeply"));
+                }
+                build.nodes += node.weight();
+                if build.nodes > MAX_NODES {
+                    return Err(fail("too many values in one configuration"));
+                }
+                if !matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
+                    node.span = span;
+                }
+                build.put(node, 0)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(build.root.unwrap_or(Node { span: lines.point(0), kind: Kind::Null }))
+}
+
+fn offset(text: &str, marker: granit_parser::Marker) -> usize {
+    marker
+        .byte_offset()
+        .unwrap_or_else(|| text.char_indices().nth(marker.index()).map_or(text.len(), |(offset, _)| offset))
+}
+
+struct Build {
+    frames: Vec<Frame>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+impl Build {
+    fn expects_key(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame { body: Body::Map { key: None, .. }, .. }))
+    }
+
+    fn open(&mut self, frame: Frame) -> Result<(), SyntaxError> {
+        let message = if self.expects_key() {
+            "invalid YAML: a key is a single word here"
+        } else if self.frames.len() >= MAX_DEPTH {
+            "nested too deeply"
+        } else {
+            self.frames.push(frame);
+            return Ok(());
+        };
+        Err(SyntaxError { span: frame.span, message: message.to_owned(), hint: None })
+    }
+
+    fn close(&mut self) -> Result<(), SyntaxError> {
+        let Some(Frame { mut span, anchor, body }) = self.frames.pop() else { return Ok(()) };
+        let kind = match body {
+            Body::List(items) => Kind::List(items),
+            Body::Map { entries, flow, .. } => {
+                if let (false, Some(first)) = (flow, entries.first()) {
+                    span = first.key_span;
+                }
+                Kind::Map(merged(entries)?)
+            }
+        };
+        self.put(Node { span, kind }, anchor)
+    }
+
+    /// Puts a finished value where it belongs.
+    fn put(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxError> {
+        self.nodes += 1;
+        let fail = |message: &str| SyntaxError { span: node.span, message: message.to_owned(), hint: None };
+        if self.nodes > MAX_NODES {
+            return Err(fail("too many values in one configuration"));
+        }
+        if anchor != 0 {
+            self.nodes += node.weight();
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.frames.last_mut().map(|frame| &mut frame.body) {
+            None => self.root = Some(node),
+            Some(Body::List(items)) => items.push(node),
+            Some(Body::Map { entries, key, .. }) => match (key.take(), node.kind) {
+                (Some((key, key_span)), kind) => {
+                    entries.push(Entry { key, key_span, value: Node { span: node.span, kind } });
+                }
+                (None, Kind::Str(text)) => *key = Some((text, node.span)),
+                (None, _) => return Err(fail("invalid YAML: a key is a single word here")),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Puts the maps given under `<<` in its place; a key that stands in the map itself wins.
+fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
+    if !entries.iter().any(|entry| entry.key == "<<") {
+        return Ok(entries);
+    }
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
+    for Entry { value, key_span, .. } in merges {
+        let maps = match value.kind {
+            Kind::List(items) => items,
+            _ => vec![value],
+        };
+        for map in maps {
+            let Kind::Map(entries) = map.kind else {
+                let message = "invalid YAML: `<<` takes a map or a list of maps".to_owned();
+                return Err(SyntaxError { span: key_span, message, hint: None });
+            };
+            for entry in entries {
+                if !own.iter().any(|known| known.key == entry.key) {
+                    own.push(entry);
+                }
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// What a plain word means.
+fn resolve(word: &str) -> Kind {
+    match word {
+        "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Kind::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Kind::Bool(false),
+        _ => {}
+    }
+    number(word).map_or_else(|| Kind::Str(word.to_owned()), Kind::Number)
+}
+
+fn number(word: &str) -> Option<serde_json::Number> {
+    let (negative, digits) = match word.as_bytes().first()? {
+        b'-' => (true, word.get(1..)?),
+        b'+' => (false, word.get(1..)?),
+        _ => (false, word),
+    };
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    let (radix, body) = if let Some(hex) = digits.strip_prefix("0x") {
+        (16, hex)
+    } else if let Some(octal) = digits.strip_prefix("0o") {
+        (8, octal)
+    } else if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {
+        (8, digits.get(1..)?)
+    } else {
+        (10, digits.as_str())
+    };
+    if !body.starts_with(['+', '-'])
+        && let Ok(value) = u64::from_str_radix(body, radix)
+    {
+        return match negative {
+            true => 0_i64.checked_sub_unsigned(value).map(Into::into),
+            false => Some(value.into()),
+        };
+    }
+    let float = radix == 10
+        && body.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let value: f64 = if float { body.parse().ok()? } else { return None };
+    serde_json::Number::from_f64(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        let lines = Lines::new(text);
+        parse(text, &lines).map(|node| node.to_json().to_string()).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn plain_words_when_resolved() {
+        let table = [
+            ("a: yes", r#"{"a":true}"#),
+            ("a: 'yes'", r#"{"a":"yes"}"#),
+            ("a: 0666", r#"{"a":438}"#),
+            ("a: 0x1F", r#"{"a":31}"#),
+            ("a: 1_000", r#"{"a":1000}"#),
+            ("a: -5", r#"{"a":-5}"#),
+            ("a: 1.5e3", r#"{"a":1500.0}"#),
+            ("a: 127.0.0.1", r#"{"a":"127.0.0.1"}"#),
+            ("a: +-5", r#"{"a":"+-5"}"#),
+            ("a: ws://h:80/", r#"{"a":"ws://h:80/"}"#),
+            ("a: !!str 5", r#"{"a":"5"}"#),
+            ("a:", r#"{"a":null}"#),
+            ("8080: x", r#"{"8080":"x"}"#),
+            ("", "null"),
+            ("base: &b {x: 1, y: 2}\nz: {<<: *b, y: 3}", r#"{"base":{"x":1,"y":2},"z":{"y":3,"x":1}}"#),
+        ];
+        for (text, expected) in table {
+            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_when_outside_the_subset() {
+        let table = [
+            ("a: 1\n---\nb: 2", "invalid YAML: a configuration is one document"),
+            ("? [a, b]\n: c", "invalid YAML: a key is a single word here"),
+            ("a: !python/object x", "invalid YAML: tags are not supported here"),
+            ("a: &x [*x]", "invalid YAML: an alias inside what it stands for"),
+            ("a: {<<: 5}", "invalid YAML: `<<` takes a map or a list of maps"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(read(text), Err(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn aliases_when_they_multiply() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            let star = format!("*a{}", i - 1);
+            text += &format!("a{i}: &a{i} [{}]\n", vec![star; 10].join(", "));
+        }
+        assert_eq!(read(&text), Err("too many values in one configuration".to_owned()));
+    }
+}
