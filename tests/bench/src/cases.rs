@@ -66,6 +66,12 @@ impl Case {
         }
     }
 
+    /// Runs of this case for each one asked for. Large messages settle into one of two rhythms, all of the window
+    /// at once or one after the other, that differ twofold in cost; more runs keep the median from being a coin toss.
+    pub(crate) fn repeats(&self) -> usize {
+        if self.payload >= 65_536 { 3 } else { 1 }
+    }
+
     /// The join a case of that kind does.
     pub(crate) fn join(&self, in_flight: usize) -> Join {
         Join { wire: self.wire, in_flight }

@@ -58,6 +58,11 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Measure the bare relay alone: the floor on this machine
+    Floor {
+        #[command(flatten)]
+        options: Options,
+    },
     /// List the cases
     List,
     /// Forward octets until the standard input ends; prints its address
@@ -148,6 +153,7 @@ pub(crate) fn main() -> Result<bool> {
             };
             measure(&options, &[(NODE, Subject::Attached { peer, pid })])
         }
+        Command::Floor { options } => measure(&options, &[]),
         Command::List => {
             let names: Vec<_> = cases::all(&[]).into_iter().map(|case| case.name).collect();
             print(&names.join("\n"))?;

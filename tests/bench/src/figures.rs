@@ -53,6 +53,13 @@ impl Figures {
         })
     }
 
+    /// How far the runs lie apart: the largest main figure over the smallest. `None` for fewer than two.
+    pub(crate) fn spread(runs: &[Self]) -> Option<f64> {
+        let smallest = runs.iter().map(|run| run.main).min_by(f64::total_cmp)?;
+        let largest = runs.iter().map(|run| run.main).max_by(f64::total_cmp)?;
+        (runs.len() > 1 && smallest > 0.0).then_some(largest / smallest)
+    }
+
     /// The figure a target is about.
     pub(crate) fn metric(&self, metric: Metric) -> Option<f64> {
         match metric {
@@ -113,6 +120,14 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
         assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn spread_when_runs_differ_is_largest_over_smallest() {
+        let run = |main| Figures { main, ..Figures::default() };
+        assert_eq!(Figures::spread(&[run(2.0), run(5.0), run(4.0)]), Some(2.5));
+        assert_eq!(Figures::spread(&[run(2.0)]), None);
+        assert_eq!(Figures::spread(&[run(0.0), run(1.0)]), None);
     }
 
     #[test]

@@ -30,8 +30,9 @@ pub(crate) const SINK: u8 = b'S';
 const LISTENER: Token = Token(0);
 const LEASH: Token = Token(1);
 const FIRST: usize = 2;
-/// Read at most this much before writing: measured best for large messages, and no limit for small ones.
-const READ: usize = 128 * 1024;
+/// Read at most this much before writing. Measured: 48 KiB holds a whole batch of small messages, and for large ones
+/// what was read is still in the fastest cache when it is written (64 KiB each way: 19 µs, against 27 with 128 KiB).
+const READ: usize = 48 * 1024;
 
 /// What a connection turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

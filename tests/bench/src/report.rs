@@ -132,6 +132,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         "relay",
         "node",
         "node/relay",
+        "spread",
         "rate/s",
         "p50 µs",
         "p99 µs",
@@ -154,6 +155,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             number(figures(RELAY).map(|relay| relay.main)),
             of_node(|node| Some(node.main)),
             number(row.ratio(RELAY)),
+            number(row.runs.get(NODE).and_then(|runs| Figures::spread(runs))),
             of_node(|node| node.rate),
             of_node(|node| node.p50),
             of_node(|node| node.p99),
@@ -224,7 +226,7 @@ mod tests {
         assert_eq!(
             line[4..],
             [
-                "0.28", "0.60", "2.14", "1000000", "30.0", "90.0", "30.0", "-", "0.5", "within", "2x",
+                "0.28", "0.60", "2.14", "-", "1000000", "30.0", "90.0", "30.0", "-", "0.5", "within", "2x",
                 "1.00", "met"
             ]
         );

@@ -192,7 +192,7 @@ fn turns(
 ) -> Row {
     let mut row = Row::new(case, pinned);
     let recorded = settings.profile.as_ref().is_some_and(|part| case.name.contains(part.as_str()));
-    for repetition in 0..settings.repeat {
+    for repetition in 0..settings.repeat * case.repeats() {
         for contender in contenders.iter_mut() {
             let failed = row.errors.iter().any(|(name, _)| *name == contender.name);
             if failed || !contender.peer.reachable(case.wire.carrier) {

@@ -78,3 +78,20 @@ fn list_when_asked_names_the_cases() {
     let text = String::from_utf8(bench(&["list"]).stdout).unwrap();
     assert!(text.lines().any(|line| line == "pubsub/1x50/w32/rs-msgpack/32B"), "{text}");
 }
+
+#[test]
+fn floor_when_measured_needs_no_router() {
+    let output = bench(&[
+        "floor",
+        "--seconds",
+        "0.02",
+        "--repeat",
+        "1",
+        "--pinned",
+        "--cases",
+        "pubsub/1x1/w64/rs,join",
+    ]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.lines().any(|line| line.starts_with("join/w16/ws-json")), "{text}");
+}
