@@ -1,0 +1,119 @@
+//! Whatever the text, there is an answer.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use transom_config::*;
+
+use super::support::read;
+
+fn examples() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut texts = vec![EMBEDDED_JSON.to_owned()];
+    for folder in ["minimal", "universal-tcp-unix", "web-and-websocket", "yaml"] {
+        for name in ["config.json", "config.yaml"] {
+            texts.extend(std::fs::read_to_string(root.join(folder).join(".crossbar").join(name)));
+        }
+    }
+    assert_eq!(texts.len(), 5);
+    texts
+}
+
+/// Reads and shows in every way.
+fn exercise(text: &str) {
+    for format in [Format::Json, Format::Yaml] {
+        let loaded = read(text, format);
+        assert_eq!(loaded.node.is_none(), loaded.findings.has_errors());
+        for purpose in [Purpose::Check, Purpose::Start] {
+            loaded.findings.render(purpose, true);
+        }
+        for finding in &loaded.findings {
+            let span = finding.span.unwrap();
+            assert!(span.line >= 1 && span.column >= 1 && span.start <= span.end && span.end <= text.len());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sound_files_when_mutated(
+        which in 0..5_usize,
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), 0..6_usize, ".{0,3}"), 1..6),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut chars: Vec<char> = examples().swap_remove(which).chars().collect();
+        for (at, remove, insert) in edits {
+            let at = at.index(chars.len() + 1);
+            let end = (at + remove).min(chars.len());
+            chars.splice(at..end, insert.chars());
+        }
+        if let Some(cut) = cut {
+            chars.truncate(cut.index(chars.len() + 1));
+        }
+        exercise(&chars.into_iter().collect::<String>());
+    }
+
+    /// Values of the wrong kind everywhere: the tokens of a sound file in another order.
+    #[test]
+    fn sound_files_when_values_are_swapped(
+        which in 0..5_usize,
+        swaps in proptest::collection::vec((any::<prop::sample::Index>(), 0..9_usize), 1..8),
+    ) {
+        const VALUES: [&str; 9] =
+            ["null", "true", "-1", "1.5", "99999999999999999999", "\"\"", "[]", "{}", "[{\"type\": \"tcp\"}]"];
+        let text = examples().swap_remove(which);
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (at, value) in swaps {
+            let at = at.index(lines.len());
+            if let Some(colon) = lines[at].find(": ") {
+                let comma = if lines[at].ends_with(',') { "," } else { "" };
+                lines[at] = format!("{}: {}{comma}", &lines[at][..colon], VALUES[value]);
+            }
+        }
+        exercise(&lines.join("\n"));
+    }
+
+    #[test]
+    fn any_text_when_read(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}|[\\[\\]{}\",:a-z0-9*&<> \n-]{0,200}") {
+        exercise(&text);
+    }
+}
+
+#[test]
+fn nesting_when_too_deep() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        for depth in [99, 100, 101, 5_000, 200_000] {
+            let text = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            for format in [Format::Json, Format::Yaml] {
+                let loaded = read(&text, format);
+                assert!(loaded.node.is_none());
+                if depth > 100 {
+                    let message = &loaded.findings.iter().next().unwrap().message;
+                    assert!(message.contains("deep") || message.contains("limit"), "{format:?} {message}");
+                }
+            }
+        }
+    }
+    exercise(&"- ".repeat(10_000));
+    exercise(&"[".repeat(10_000));
+}
+
+#[test]
+fn file_when_unreadable() {
+    let temp = tempfile::tempdir().unwrap();
+    let said = |name: &str| {
+        let loaded = load(&temp.path().join(name), &|_| None);
+        assert!(loaded.node.is_none() && loaded.findings.refuse_start());
+        loaded.findings.to_string()
+    };
+    std::fs::write(temp.path().join("bytes.json"), b"{\"a\": \"\xff\"}").unwrap();
+    assert!(said("bytes.json").contains("not UTF-8: byte 7"), "{}", said("bytes.json"));
+    assert!(said("none.json").contains("none.json does not exist"));
+    assert!(said("config.toml").contains("only .json and .yaml"));
+    std::fs::create_dir(temp.path().join("dir.json")).unwrap();
+    assert!(said("dir.json").contains("cannot be read"));
+    std::fs::File::create(temp.path().join("big.json")).unwrap().set_len(1 << 40).unwrap();
+    assert!(said("big.json").contains("larger than"));
+}

@@ -1,0 +1,55 @@
+//! Shared by the tests: reading a text in a made-up surrounding.
+
+use std::path::Path;
+
+use transom_config::{Context, Format, Loaded, Node, Purpose, parse_str};
+
+/// The environment of all tests.
+pub(crate) fn env(name: &str) -> Option<String> {
+    match name {
+        "PORT" => Some("9000".to_owned()),
+        "WORD" => Some("word".to_owned()),
+        "RUN" => Some("/run/user".to_owned()),
+        _ => None,
+    }
+}
+
+pub(crate) fn read(text: &str, format: Format) -> Loaded {
+    parse_str(text, format, &Context { name: "c", node_dir: Path::new("/node"), env: &env })
+}
+
+pub(crate) fn json(text: &str) -> Loaded {
+    read(text, Format::Json)
+}
+
+/// The findings as `check` words them, without the file name.
+pub(crate) fn lines(loaded: &Loaded) -> Vec<String> {
+    let line = |finding| loaded.findings.line(finding, Purpose::Check)[2..].to_owned();
+    loaded.findings.iter().map(line).collect()
+}
+
+/// A node of one router worker, from the inside of that worker.
+pub(crate) fn worker(inside: &str) -> Loaded {
+    json(&format!(r#"{{"version": 2, "workers": [{{"type": "router", {inside}}}]}}"#))
+}
+
+/// A node of one transport.
+pub(crate) fn transport(text: &str) -> Loaded {
+    worker(&format!(r#""transports": [{text}]"#))
+}
+
+/// The node of a text that has nothing wrong.
+pub(crate) fn sound(loaded: &Loaded) -> Node {
+    assert!(!loaded.findings.refuse_start(), "{}", loaded.findings);
+    loaded.node.clone().expect("a node without errors")
+}
+
+/// Severity, path and message with the common beginnings cut away, for tables about one thing:
+/// everything from `transports[0]` on.
+pub(crate) fn said(loaded: &Loaded) -> Vec<String> {
+    let strip = |line: String| {
+        let line = line.splitn(3, ':').nth(2).unwrap_or_default().trim().to_owned();
+        line.replace("workers[0].transports[0]", "T").replace("workers[0].realms[0]", "R")
+    };
+    lines(loaded).into_iter().map(strip).collect()
+}
