@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -54,6 +55,13 @@ impl TcpListener {
         let local = if self.bound.ip().is_unspecified() { io.local_addr().ok() } else { None };
         let info = ConnInfo::new(Address::tcp(local.unwrap_or(self.bound)), Address::tcp(peer));
         Accepted::tcp(io, info)
+    }
+}
+
+/// To look at or hand on the socket.
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
     }
 }
 

@@ -33,8 +33,11 @@ impl ConnectionHandler for Echo {
 #[derive(Debug, Clone)]
 pub struct Collect {
     name: &'static str,
-    served: Arc<Mutex<Vec<(ConnInfo, Vec<u8>)>>>,
+    served: Arc<Mutex<Vec<Served>>>,
 }
+
+/// The facts and the bytes of one connection.
+type Served = (ConnInfo, Vec<u8>);
 
 impl Collect {
     /// A collector with a name of its own.

@@ -47,6 +47,7 @@ struct State {
 
 /// One thing that the router heard.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a test reads better without a box")]
 pub enum Heard {
     /// A message.
     Message(Message),
