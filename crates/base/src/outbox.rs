@@ -119,6 +119,28 @@ impl Outbox {
         Offered::Queued
     }
 
+    /// Queues a last piece of `len` bytes, which `fill` appends, whatever the bound; takes nothing more afterwards. In
+    /// one step, so that no message of another task can come behind it.
+    pub fn finish(&self, len: usize, fill: impl FnOnce(&mut Queue)) -> Offered {
+        let (waker, room) = {
+            let mut state = self.state.lock();
+            if state.closed {
+                return Offered::Closed;
+            }
+            state.closed = true;
+            if state.queue.small.capacity() == 0 {
+                state.queue.small = pool::take_write();
+            }
+            fill(&mut state.queue);
+            state.pending += len;
+            (state.wake_idle(), std::mem::take(&mut state.room))
+        };
+        for waker in waker.into_iter().chain(room) {
+            wake::later(waker);
+        }
+        Offered::Queued
+    }
+
     /// Wakes the connection's task though nothing is queued, because something was left for it elsewhere.
     pub fn nudge(&self) {
         let waker = {
@@ -358,6 +380,17 @@ mod tests {
         assert!(outbox.poll_room(&mut cx).is_pending());
         assert_eq!(written(&outbox, 3), b"abca long one!");
         assert!(outbox.poll_room(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_last_piece() {
+        let outbox = Outbox::new(1);
+        offer(&outbox, b"full");
+        assert_eq!(outbox.finish(3, |q| q.copy(b"end")), Offered::Queued);
+        assert_eq!(outbox.offer(1, true, |q| q.copy(b"!")), Offered::Closed);
+        assert_eq!(outbox.finish(1, |q| q.copy(b"!")), Offered::Closed);
+        assert_eq!(written(&outbox, 10), b"fullend");
+        assert_eq!(outbox.pending(), 0);
     }
 
     #[test]

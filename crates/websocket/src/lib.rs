@@ -1,1 +1,37 @@
-//! RFC 6455 without I/O, and WAMP over WebSocket
+//! WebSocket (RFC 6455) without I/O, and WAMP over it.
+//!
+//! The first half is usable alone and knows nothing of WAMP: [`Decoder`] turns bytes into messages, [`Framing`] turns
+//! messages into bytes, both for either role, and [`handshake`] is the HTTP part of a connection for either side.
+//! The second half is the transport: [`WebSocketSession`] is one WAMP peer, and with the feature `http` (on by
+//! default) [`WampWebSocket`] is the web service that starts such sessions. The crate must not know endpoints, the
+//! router or the configuration's shape.
+//!
+//! An extension such as permessage-deflate stands between frame and message: in the decoder between
+//! the unmasked payload of a data frame and the message it belongs to, in the framing before a message is cut into
+//! frames. Everything outside of those two places sees whole messages or single frames.
+
+mod close;
+mod decode;
+mod encode;
+mod error;
+mod frame;
+pub mod handshake;
+mod mask;
+mod ping;
+#[cfg(feature = "http")]
+mod service;
+mod session;
+mod settings;
+mod sink;
+mod utf8;
+
+pub use close::CloseFrame;
+pub use decode::{Decoder, Event, Rules};
+pub use encode::{Framing, Output, Parts};
+pub use error::FrameError;
+pub use frame::{Header, HeaderBytes, MAX_CONTROL, Role};
+#[cfg(feature = "http")]
+pub use service::WampWebSocket;
+pub use session::WebSocketSession;
+pub use settings::WebSocketSettings;
+pub use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};

@@ -1,0 +1,234 @@
+//! Bytes in, messages out (RFC 6455 §5, §6.2), for either role and however the bytes are cut.
+//!
+//! A message of one frame is a slice of the buffer it was read into; only fragmented ones are put together. Limits are
+//! checked when a header is read, before anything is kept for the frame. Payloads are unmasked in place and text is
+//! checked as it arrives, so that wrong text fails before its frame is whole.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::frame::{MAX_CONTROL, opcode};
+use crate::utf8::Utf8;
+use crate::{CloseFrame, Control, Data, FrameError, Header, OpCode, Role, mask};
+
+/// What is accepted from a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Our side.
+    pub role: Role,
+    /// As server: an unmasked frame is an error.
+    pub require_mask: bool,
+    /// Really unmask what is masked.
+    pub apply_mask: bool,
+    /// Text must be UTF-8.
+    pub validate_utf8: bool,
+    /// The longest payload of a frame, in octets.
+    pub max_frame: usize,
+    /// The longest message over all its fragments, in octets.
+    pub max_message: usize,
+    /// The most fragments of a message. They cost no memory each, but work: tiny ones are a cheap attack.
+    pub max_fragments: u32,
+}
+
+impl Rules {
+    /// What RFC 6455 asks, for messages of up to 16 MiB in up to 131072 fragments.
+    pub fn new(role: Role) -> Self {
+        Rules {
+            role,
+            require_mask: true,
+            apply_mask: true,
+            validate_utf8: true,
+            max_frame: usize::MAX,
+            max_message: 1 << 24,
+            max_fragments: 1 << 17,
+        }
+    }
+}
+
+/// What came from the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A whole message.
+    Message {
+        /// Whether it is text; it is binary otherwise.
+        text: bool,
+        /// Its payload; for text UTF-8, where the rules ask for it.
+        data: Bytes,
+    },
+    /// A ping, to be answered with a pong of the same payload.
+    Ping(Bytes),
+    /// A pong, asked for or not.
+    Pong(Bytes),
+    /// The peer closes, and may have said why. Nothing that follows means anything.
+    Close(Option<CloseFrame>),
+}
+
+/// Takes frames off a buffer.
+#[derive(Debug)]
+pub struct Decoder {
+    rules: Rules,
+    /// A frame whose header is read and whose payload is not whole.
+    frame: Option<Begun>,
+    /// What is known about the text message under way.
+    utf8: Utf8,
+    /// The fragments so far. Boxed: few messages have any.
+    message: Option<Box<Fragments>>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    header: Header,
+    len: usize,
+    /// Octets of the payload that are unmasked and checked, at the front of the buffer.
+    done: usize,
+}
+
+#[derive(Debug)]
+struct Fragments {
+    text: bool,
+    count: u32,
+    data: BytesMut,
+}
+
+impl Decoder {
+    /// A decoder at the first octet after the handshake.
+    pub fn new(rules: Rules) -> Self {
+        Decoder { rules, frame: None, utf8: Utf8::default(), message: None }
+    }
+
+    /// Takes the next event off the front of `input`; `None` when more is needed. What is left in `input` belongs at
+    /// its front in the next call, and may have been changed in place.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke the protocol or a limit. Nothing that follows can be read.
+    pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Event>, FrameError> {
+        loop {
+            let Some(mut frame) = self.begin(input)? else { return Ok(None) };
+            let have = frame.len.min(input.len());
+            if let Some(new) = input.get_mut(frame.done..have) {
+                if let (Some(key), true) = (frame.header.mask, self.rules.apply_mask) {
+                    mask::apply(new, key, frame.done);
+                }
+                self.check_text(&frame, new, have == frame.len)?;
+            }
+            if have < frame.len {
+                frame.done = have;
+                self.frame = Some(frame);
+                return Ok(None);
+            }
+            let payload = input.split_to(have);
+            if let Some(event) = self.complete(frame.header, payload)? {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// The frame at the front of the input, its header taken off.
+    fn begin(&mut self, input: &mut BytesMut) -> Result<Option<Begun>, FrameError> {
+        if let Some(frame) = self.frame.take() {
+            return Ok(Some(frame));
+        }
+        let Some(&[first, second]) = input.first_chunk::<2>() else { return Ok(None) };
+        self.check_start(first, second)?;
+        let Some((header, size)) = Header::parse(input)? else { return Ok(None) };
+        let len = self.check_length(&header)?;
+        input.advance(size);
+        Ok(Some(Begun { header, len, done: 0 }))
+    }
+
+    /// Everything that the first two octets tell, so that nonsense is refused without waiting for more of it.
+    fn check_start(&self, first: u8, second: u8) -> Result<(), FrameError> {
+        let reserved = first >> 4 & 7;
+        if reserved != 0 {
+            return Err(FrameError::ReservedBits(reserved));
+        }
+        match opcode(first)? {
+            OpCode::Control(_) if first & 0x80 == 0 => return Err(FrameError::FragmentedControl),
+            OpCode::Control(_) if usize::from(second & 0x7f) > MAX_CONTROL => {
+                return Err(FrameError::ControlTooLong);
+            }
+            OpCode::Control(_) => {}
+            OpCode::Data(Data::Continue) if self.message.is_none() => {
+                return Err(FrameError::UnexpectedContinuation);
+            }
+            OpCode::Data(Data::Text | Data::Binary) if self.message.is_some() => {
+                return Err(FrameError::ExpectedContinuation);
+            }
+            OpCode::Data(_) => {}
+        }
+        match (self.rules.role, second & 0x80 != 0) {
+            (Role::Server, false) if self.rules.require_mask => Err(FrameError::Unmasked),
+            (Role::Client, true) => Err(FrameError::Masked),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_length(&self, header: &Header) -> Result<usize, FrameError> {
+        let Rules { max_frame, max_message, max_fragments, .. } = self.rules;
+        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
+        if let OpCode::Control(_) = header.opcode {
+            return Ok(len);
+        }
+        if len > max_frame {
+            return Err(FrameError::FrameTooLong { size: header.len, max: max_frame });
+        }
+        let (before, count) = match &self.message {
+            Some(message) => (message.data.len(), message.count),
+            None => (0, 0),
+        };
+        let size = before.saturating_add(len);
+        if size > max_message {
+            return Err(FrameError::MessageTooLong { size: size as u64, max: max_message });
+        }
+        if count >= max_fragments {
+            return Err(FrameError::TooManyFragments(max_fragments));
+        }
+        Ok(len)
+    }
+
+    fn check_text(&mut self, frame: &Begun, new: &[u8], last: bool) -> Result<(), FrameError> {
+        let text = match frame.header.opcode {
+            OpCode::Data(Data::Text) => true,
+            OpCode::Data(Data::Continue) => self.message.as_ref().is_some_and(|message| message.text),
+            _ => false,
+        };
+        if !text || !self.rules.validate_utf8 {
+            return Ok(());
+        }
+        self.utf8.push(new).map_err(|_| FrameError::NotUtf8)?;
+        if last && frame.header.fin && !self.utf8.is_whole() {
+            return Err(FrameError::NotUtf8);
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, header: Header, payload: BytesMut) -> Result<Option<Event>, FrameError> {
+        let text = match header.opcode {
+            OpCode::Control(Control::Close) => {
+                return Ok(Some(Event::Close(CloseFrame::parse(&payload.freeze())?)));
+            }
+            OpCode::Control(Control::Ping) => return Ok(Some(Event::Ping(payload.freeze()))),
+            OpCode::Control(_) => return Ok(Some(Event::Pong(payload.freeze()))),
+            OpCode::Data(kind) => kind == Data::Text,
+        };
+        let Some(mut message) = self.message.take() else {
+            if header.fin {
+                return Ok(Some(Event::Message { text, data: payload.freeze() }));
+            }
+            // A copy, so that a message that comes slowly does not keep the buffer it was read into.
+            let data = BytesMut::from(&payload[..]);
+            self.message = Some(Box::new(Fragments { text, count: 1, data }));
+            return Ok(None);
+        };
+        message.data.extend_from_slice(&payload);
+        message.count += 1;
+        if header.fin {
+            return Ok(Some(Event::Message { text: message.text, data: message.data.freeze() }));
+        }
+        self.message = Some(message);
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;
