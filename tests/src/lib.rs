@@ -1,1 +1,18 @@
-//! Tests of a whole node: real clients, the command line, every endpoint under every protocol.
+//! Tests of a whole node: every endpoint under every protocol, bad input, the command line, the end of a node.
+//!
+//! This library is what they share: a node in this process on ports of its own, and a client that speaks WAMP over
+//! any transport, one message at a time. Its WebSocket is tokio-tungstenite's, independent of ours.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod client;
+mod log;
+mod node;
+mod program;
+
+pub use client::{Carrier, Client, Target};
+pub use log::Log;
+pub use node::{ALL_ALLOWED, TestNode};
+pub use program::{Program, exchange, line};
+
+/// Long enough for anything on a busy machine; a test that needs it has failed.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -15,7 +15,7 @@ mod signals;
 mod summary;
 
 pub use error::StartError;
-pub use running::{RunningNode, RunningTransport, StartOptions};
+pub use running::{RunningNode, RunningTransport, Stopped};
 pub use summary::Summary;
 
 /// Name of the program, as peers and people see it.

@@ -1,0 +1,202 @@
+//! What serves each piece of a configuration. The registry: one place for each endpoint type, transport and service.
+
+mod settings;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use transom_base::{BoxFuture, ConnInfo, ConnectionHandler};
+use transom_config::{
+    AuthConfig, ListenEndpoint, RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
+    WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
+};
+use transom_demux::{HttpSniff, RawSocketSniff, Section, Universal};
+use transom_endpoint::{Listener, TcpListener, UnixListener};
+use transom_http::{
+    FirstComponent, HostFilter, HttpHandler, NotFound, PathTree, Reply, Request, UpgradeOr, WebService, page,
+};
+use transom_rawsocket::RawSocket;
+use transom_router::Router;
+use transom_wamp::RouterPort;
+use transom_web::{JsonSettings, JsonValue, NodeInfo, NodeInfoSettings, Redirect, StaticFiles};
+use transom_websocket::WampWebSocket;
+
+use crate::facts::{NodeStatus, PageFacts};
+use crate::{StartError, summary};
+
+/// Binds an endpoint.
+pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Box<dyn Listener>, StartError> {
+    let listener: Result<Box<dyn Listener>, _> = match endpoint {
+        ListenEndpoint::Tcp(tcp) => TcpListener::bind(tcp).await.map(|l| Box::new(l) as _),
+        ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(|l| Box::new(l) as _),
+    };
+    listener.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
+}
+
+/// How many connections one address may have, where the endpoint knows addresses.
+pub(crate) fn max_per_address(endpoint: &ListenEndpoint) -> Option<u32> {
+    match endpoint {
+        ListenEndpoint::Tcp(tcp) => tcp.max_connections_per_address,
+        ListenEndpoint::Unix(_) => None,
+    }
+}
+
+/// Makes the handlers of one worker's transports.
+pub(crate) struct Composer<'a> {
+    router: &'a Arc<Router>,
+    status: &'a Arc<NodeStatus>,
+    /// A WebSocket on the port that is composed, for the console of a page on it.
+    websocket_path: Option<String>,
+}
+
+impl<'a> Composer<'a> {
+    pub(crate) fn new(router: &'a Arc<Router>, status: &'a Arc<NodeStatus>, transport: &Transport) -> Self {
+        Composer { router, status, websocket_path: summary::websocket_path(&transport.protocol) }
+    }
+
+    /// What serves the connections of a transport.
+    pub(crate) fn handler(&self, transport: &Transport) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        Ok(match &transport.protocol {
+            TransportProtocol::RawSocket(config) => self.rawsocket(config),
+            TransportProtocol::WebSocket(config) => {
+                let settings = settings::http(None, [&**config]);
+                Arc::new(HttpHandler::new(self.websocket(config), settings))
+            }
+            TransportProtocol::Web(config) => {
+                let http = HttpHandler::new(self.web(config)?, settings::http(Some(config), web_sockets(&config.paths)));
+                // Its one section is HTTP: who speaks something else is told so.
+                Arc::new(Universal::new([Section::new("HTTP", HttpSniff, Arc::new(http))], config.sniff_timeout))
+            }
+            TransportProtocol::Universal(config) => self.universal(config)?,
+        })
+    }
+
+    fn universal(&self, config: &UniversalConfig) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        let mut sections = Vec::new();
+        if let Some(rawsocket) = &config.rawsocket {
+            sections.push(Section::new("RawSocket", RawSocketSniff, self.rawsocket(rawsocket)));
+        }
+        if config.websocket.is_some() || config.web.is_some() {
+            let mut sockets = Vec::new();
+            match &config.websocket {
+                Some(UniversalWebSocket::Everywhere(websocket)) => sockets.push(&**websocket),
+                Some(UniversalWebSocket::Paths(paths)) => sockets.extend(paths.iter().map(|(_, w)| w)),
+                None => {}
+            }
+            sockets.extend(config.web.iter().flat_map(|web| web_sockets(&web.paths)));
+            let settings = settings::http(config.web.as_ref(), sockets);
+            let http = HttpHandler::new(self.universal_http(config)?, settings);
+            sections.push(Section::new("HTTP", HttpSniff, Arc::new(http)));
+        }
+        Ok(Arc::new(Universal::new(sections, config.sniff_timeout)))
+    }
+
+    /// The HTTP side of a universal port: two forms of `websocket`, with or without `web`.
+    fn universal_http(&self, config: &UniversalConfig) -> Result<Arc<dyn WebService>, StartError> {
+        let web = config.web.as_ref().map(|web| self.web(web)).transpose()?;
+        Ok(match (&config.websocket, web) {
+            (Some(UniversalWebSocket::Everywhere(websocket)), None) => self.websocket(websocket),
+            (Some(UniversalWebSocket::Everywhere(websocket)), Some(otherwise)) => {
+                let paths = config.web.iter().flat_map(|web| &web.paths);
+                let claimed: HashSet<_> =
+                    paths.filter(|path| path.path != "/").map(|path| path.path.clone()).collect();
+                Arc::new(UpgradeOr { websocket: self.websocket(websocket), otherwise, claimed })
+            }
+            (Some(UniversalWebSocket::Paths(paths)), web) => {
+                let services: HashMap<_, _> =
+                    paths.iter().map(|(path, config)| (path.clone(), self.websocket(config))).collect();
+                Arc::new(FirstComponent { services, otherwise: web.unwrap_or_else(|| Arc::new(NotFound)) })
+            }
+            (None, Some(web)) => web,
+            (None, None) => Arc::new(NotFound),
+        })
+    }
+
+    fn rawsocket(&self, config: &RawSocketConfig) -> Arc<dyn ConnectionHandler> {
+        Arc::new(RawSocket::new(settings::rawsocket(config), self.port(config.auth.as_ref())))
+    }
+
+    fn websocket(&self, config: &WebSocketConfig) -> Arc<dyn WebService> {
+        Arc::new(WampWebSocket::new(settings::websocket(config), self.port(config.auth.as_ref())))
+    }
+
+    fn port(&self, auth: Option<&AuthConfig>) -> Arc<dyn RouterPort> {
+        self.router.port(auth)
+    }
+
+    fn web(&self, config: &WebConfig) -> Result<Arc<dyn WebService>, StartError> {
+        let mut tree = self.paths(&config.paths)?;
+        if config.paths.is_empty() {
+            tree = tree.with("/", Arc::new(Unconfigured));
+        }
+        let tree: Arc<dyn WebService> = Arc::new(tree);
+        Ok(match &config.options.allowed_hosts {
+            Some(hosts) => Arc::new(HostFilter::new(hosts, tree)),
+            None => tree,
+        })
+    }
+
+    fn paths(&self, paths: &[WebPath]) -> Result<PathTree, StartError> {
+        paths.iter().try_fold(PathTree::new(), |tree, path| Ok(tree.with(&path.path, self.service(path)?)))
+    }
+
+    fn service(&self, path: &WebPath) -> Result<Arc<dyn WebService>, StartError> {
+        let wrong = |source| StartError::Service { place: path.place.clone(), source };
+        Ok(match &path.service {
+            WebServiceConfig::Static(config) => {
+                Arc::new(StaticFiles::new(settings::static_files(config)).map_err(wrong)?)
+            }
+            WebServiceConfig::WebSocket(config) => self.websocket(config),
+            WebServiceConfig::Redirect(config) => Arc::new(Redirect::new(&config.url).map_err(wrong)?),
+            WebServiceConfig::Json(config) => {
+                let settings = JsonSettings {
+                    prettify: config.prettify,
+                    allow_cross_origin: config.allow_cross_origin,
+                    discourage_caching: config.discourage_caching,
+                };
+                Arc::new(JsonValue::new(&config.value, settings))
+            }
+            WebServiceConfig::NodeInfo(config) => {
+                // At the root it would otherwise answer every path that is not found.
+                let settings = NodeInfoSettings { console: config.console, exact: path.path == "/" };
+                let facts =
+                    PageFacts { status: self.status.clone(), websocket_path: self.websocket_path.clone() };
+                Arc::new(NodeInfo::new(Arc::new(facts), settings))
+            }
+            WebServiceConfig::Path(config) => Arc::new(self.paths(&config.paths)?),
+        })
+    }
+}
+
+/// The WebSocket services among web paths.
+fn web_sockets(paths: &[WebPath]) -> Vec<&WebSocketConfig> {
+    let mut found = Vec::new();
+    for path in paths {
+        match &path.service {
+            WebServiceConfig::WebSocket(config) => found.push(&**config),
+            WebServiceConfig::Path(nested) => found.extend(web_sockets(&nested.paths)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The page at `/` of a `web` section without paths.
+struct Unconfigured;
+
+impl WebService for Unconfigured {
+    fn call(&self, request: Request, conn: Arc<ConnInfo>) -> BoxFuture<'_, Reply> {
+        let root = request.extensions().get::<transom_http::Rest>().is_none_or(|rest| rest.0.is_empty());
+        Box::pin(async move {
+            if !root {
+                return NotFound.call(request, conn).await;
+            }
+            page(
+                http::StatusCode::OK,
+                "This is a Transom node. This port speaks WAMP and HTTP, and no web service is configured on it. \
+                 The documentation is in the folder docs of Transom's sources.",
+            )
+            .into()
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The configuration's words in the terms of the crates that act on them. The crates know nothing of the configuration,
+//! so that each can be used alone.
+
+use transom_config::{
+    RawSocketConfig, Serializer as Configured, StaticConfig, WebConfig, WebSocketConfig, WebSocketOptions,
+};
+use transom_http::HttpSettings;
+use transom_rawsocket::MaxLength;
+use transom_wamp::Serializer;
+use transom_web::StaticSettings;
+use transom_websocket::WebSocketSettings;
+
+/// The serializers that are built. A written one that is not has been refused by the reader.
+fn serializers(configured: &[Configured]) -> Vec<Serializer> {
+    configured.iter().filter_map(|serializer| serializer.name().parse().ok()).collect()
+}
+
+pub(super) fn rawsocket(config: &RawSocketConfig) -> transom_rawsocket::Settings {
+    let options = &config.options;
+    transom_rawsocket::Settings {
+        serializers: serializers(&config.serializers),
+        max_message_size: MaxLength::at_least(options.max_message_size),
+        hello_timeout: options.hello_timeout,
+        max_send_queue: options.max_send_queue,
+        ping_interval: options.ping_interval,
+        ping_timeout: options.ping_timeout,
+        ..transom_rawsocket::Settings::default()
+    }
+}
+
+pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
+    // Every field by name: a new option must be given its place here, or the compiler complains.
+    let WebSocketOptions {
+        allowed_origins,
+        allow_null_origin,
+        external_port,
+        enable_hybi10,
+        enable_rfc6455,
+        // The HTTP server's; see `http`.
+        open_handshake_timeout: _,
+        close_handshake_timeout,
+        enable_webstatus,
+        validate_utf8,
+        mask_server_frames,
+        require_masked_client_frames,
+        apply_mask,
+        max_frame_size,
+        max_message_size,
+        auto_fragment_size,
+        fail_by_drop,
+        echo_close_codereason,
+        // Always on: the reader says so when it is switched off.
+        tcp_nodelay: _,
+        auto_ping_interval,
+        auto_ping_timeout,
+        auto_ping_size,
+        auto_ping_restart_on_any_traffic,
+        require_websocket_subprotocol,
+        show_server_version,
+        hello_timeout,
+        max_send_queue,
+    } = config.options.clone();
+    WebSocketSettings {
+        serializers: serializers(&config.serializers),
+        url: config.url.clone(),
+        allowed_origins,
+        allow_null_origin,
+        external_port,
+        enable_hybi10,
+        enable_rfc6455,
+        close_handshake_timeout,
+        enable_webstatus,
+        validate_utf8,
+        mask_server_frames,
+        require_masked_client_frames,
+        apply_mask,
+        max_frame_size,
+        max_message_size,
+        auto_fragment_size,
+        fail_by_drop,
+        echo_close_codereason,
+        auto_ping_interval,
+        auto_ping_timeout,
+        auto_ping_size,
+        auto_ping_restart_on_any_traffic,
+        require_websocket_subprotocol,
+        show_server_version,
+        hello_timeout,
+        max_send_queue,
+    }
+}
+
+/// The settings of an HTTP port with these web options and WebSocket services. Which path a request is for is known only
+/// when its head is there, so the shortest time for a head holds for all.
+pub(super) fn http<'a>(
+    web: Option<&WebConfig>,
+    sockets: impl IntoIterator<Item = &'a WebSocketConfig>,
+) -> HttpSettings {
+    let mut settings = HttpSettings::default();
+    let mut header_timeouts: Vec<_> =
+        sockets.into_iter().map(|socket| socket.options.open_handshake_timeout).collect();
+    if let Some(web) = web {
+        let options = &web.options;
+        header_timeouts.push(options.header_timeout);
+        settings.idle_timeout = options.client_timeout.or(options.idle_timeout);
+        settings.max_header_bytes = options.max_header_bytes;
+        settings.access_log = options.access_log;
+        settings.hsts = options.hsts.then_some(options.hsts_max_age);
+    }
+    settings.header_timeout = header_timeouts.into_iter().flatten().min();
+    settings
+}
+
+pub(super) fn static_files(config: &StaticConfig) -> StaticSettings {
+    StaticSettings {
+        directory: config.directory.clone(),
+        enable_directory_listing: config.enable_directory_listing,
+        mime_types: config.mime_types.clone(),
+        cache_timeout: config.cache_timeout,
+        default_file: config.default_file.clone(),
+    }
+}

@@ -1,0 +1,45 @@
+//! Why a node cannot start.
+
+use std::io;
+
+use transom_base::ErrorKind;
+use transom_config::Place;
+use transom_endpoint::EndpointError;
+
+/// Why a node cannot start. Nothing of it is left running then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The runtime or the signals could not be had from the system.
+    #[error("setting up the process")]
+    Process(#[source] io::Error),
+    /// An endpoint cannot be had.
+    #[error("{place}: {}", source.chain())]
+    Endpoint {
+        /// Where the endpoint is configured.
+        place: Place,
+        /// What is wrong.
+        #[source]
+        source: EndpointError,
+    },
+    /// A web service cannot be had.
+    #[error("{place}: {source}")]
+    Service {
+        /// Where the service is configured.
+        place: Place,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// The kind of trouble.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            StartError::Process(_) => ErrorKind::Internal,
+            StartError::Endpoint { source, .. } => source.kind(),
+            StartError::Service { .. } => ErrorKind::Config,
+        }
+    }
+}
