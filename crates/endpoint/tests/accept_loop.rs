@@ -1,5 +1,7 @@
 //! The accept loop: limits, resets, shortage of descriptors, drain, steps before the handler, and what is logged.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,7 @@
 //! TCP endpoints on loopback addresses and ports of the system's choice.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;

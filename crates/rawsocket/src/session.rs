@@ -283,7 +283,7 @@ impl Open {
             return self.follow(flow);
         }
         let Some(ping) = &mut self.ping else { return Flow::Read };
-        if !ping.deadline().is_some_and(|at| at <= now) {
+        if ping.deadline().is_none_or(|at| at > now) {
             return Flow::Read;
         }
         if ping.sent.is_some() {

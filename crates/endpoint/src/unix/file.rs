@@ -137,7 +137,25 @@ fn temporary_name(path: &Path, attempt: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use transom_config::UnixAddress;
+
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_when_it_appears_is_closed_to_others_and_nobody_listens_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.sock");
+        let config = UnixListenConfig::new(UnixAddress::Path(path.clone()));
+        let (_socket, file) = bind_temporary(&path, &config).unwrap();
+        let made = fs::symlink_metadata(&file.path).unwrap();
+        assert_eq!(made.permissions().mode() & 0o777 & !0o600, 0);
+        let refused = std::os::unix::net::UnixStream::connect(&file.path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(!path.exists());
+        drop(file);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn temporary_name_when_the_path_is_long_is_short_enough() {
