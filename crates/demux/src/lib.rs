@@ -2,6 +2,15 @@
 //! It must not know what it hands on to.
 //!
 //! Start reading at [`Sniff`], the pure decision; [`Universal`] is the handler that reads, decides and hands on.
+//!
+//! ```
+//! use transom_demux::{HttpSniff, RawSocketSniff, Sniff, Verdict};
+//!
+//! assert_eq!(RawSocketSniff.sniff(b"\x7f"), Verdict::Yes);
+//! assert_eq!(HttpSniff.sniff(b"GET / HTTP/1.1\r\n"), Verdict::Yes);
+//! // A method, or the first words of HTTP/2?
+//! assert_eq!(HttpSniff.sniff(b"PR"), Verdict::NeedMore);
+//! ```
 
 mod answer;
 mod known;

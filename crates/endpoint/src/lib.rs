@@ -3,6 +3,24 @@
 //!
 //! Start reading at [`Listener`], [`Connector`] and [`Upgrade`], the three seams; [`accept_loop`] is what runs a
 //! listener.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use transom_base::{ConnectionHandler, Drain};
+//! use transom_config::TcpListenConfig;
+//! use transom_endpoint::{Accepting, EndpointError, Listener, TcpListener, accept_loop};
+//!
+//! async fn run(handler: Arc<dyn ConnectionHandler>) -> Result<(), EndpointError> {
+//!     let listener = TcpListener::bind(&TcpListenConfig::new(8080)).await?;
+//!     println!("listening on {}", listener.bound()[0]);
+//!     let (drain, watch) = Drain::new();
+//!     tokio::spawn(accept_loop(Box::new(listener), Accepting::new("example", handler, 1000, watch)));
+//!     // Later: no new connections, and the open ones are asked to finish.
+//!     drain.drain();
+//!     drain.complete().await;
+//!     Ok(())
+//! }
+//! ```
 
 mod accept;
 mod connection;
