@@ -188,7 +188,7 @@ impl<'t> Val<'t> {
             }
             kind => {
                 let numeric = matches!(kind, Kind::Str(text) if text.parse::<i64>().is_ok());
-                self.invalid_type(format!("int ({allowed})"), numeric.then_some("write it without quotes"));
+                self.invalid_type(format!("int ({allowed})"), numeric.then_some("write it as a number"));
                 None
             }
         }

@@ -121,7 +121,7 @@ fn ports(map: &Map<'_>) -> Option<RangeInclusive<u16>> {
 fn listening_port(value: &Val<'_>) -> Option<u16> {
     let Some(text) = value.as_str() else { return value.port() };
     let Some(name) = variable(text) else {
-        let hint = text.trim().parse::<u16>().is_ok().then_some("write it without quotes");
+        let hint = text.trim().parse::<u16>().is_ok().then_some("write it as a number");
         value.invalid_value("must be an int (1..65535) or \"$NAME\" of an environment variable", hint);
         return None;
     };

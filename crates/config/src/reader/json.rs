@@ -18,11 +18,18 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         let full = error.to_string();
         let message = full.split(" at line ").next().unwrap_or(&full);
-        return Err(SyntaxError {
-            span: lines.at(error.line().max(1), error.column()),
-            message: format!("invalid JSON: {message}"),
-            hint: (text.contains("//") || text.contains("/*")).then(|| "JSON has no comments".to_owned()),
-        });
+        let span = lines.at(error.line().max(1), error.column());
+        let before = text.get(..span.start).unwrap_or_default().trim_end();
+        let hint =
+            if before.ends_with(',') && text.get(span.start..).is_some_and(|t| t.starts_with(['}', ']'])) {
+                Some("remove the comma before it")
+            } else if text.contains("//") || text.contains("/*") {
+                Some("JSON has no comments")
+            } else {
+                None
+            };
+        let message = format!("invalid JSON: {message}");
+        return Err(SyntaxError { span, message, hint: hint.map(str::to_owned) });
     }
     let mut walk = Walk { text, lines, pos: 0, nodes: 0 };
     walk.value(0)

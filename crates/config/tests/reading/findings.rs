@@ -1,1 +1,8 @@
+//! Every word that is said about wrong configurations.
 
+mod cross;
+mod endpoints;
+mod node;
+mod protocols;
+mod shown;
+mod whole;

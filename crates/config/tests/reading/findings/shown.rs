@@ -1,0 +1,118 @@
+//! How findings are shown, and what is never shown.
+
+use transom_config::{Finding, Place, Purpose, Severity};
+
+use super::super::support::*;
+
+#[test]
+fn finding_when_rendered() {
+    let loaded = transport(
+        r#"{"type": "mqtt"}, {"type": "rawsocket", "endpoint": {"type": "tcp", "prot": 1, "port": 1}}"#,
+    );
+    let shown = loaded.findings.render(Purpose::Check, false);
+    assert!(
+        shown.starts_with("warning: workers[0].transports[0].type: transport type \"mqtt\" is valid"),
+        "{shown}"
+    );
+    assert_eq!(shown.lines().nth(1), Some(" --> c:1:71"));
+    let caret = shown.lines().nth(4).unwrap().find("^^^^^^").unwrap();
+    assert_eq!(shown.lines().nth(3).unwrap().find("\"mqtt\""), Some(caret), "{shown}");
+    assert!(!shown.contains('\u{1b}'));
+    assert!(loaded.findings.render(Purpose::Check, true).contains("\u{1b}["));
+    assert!(loaded.findings.render(Purpose::Start, false).starts_with("error: "));
+}
+
+#[test]
+fn finding_when_in_a_short_line() {
+    let loaded = json("{\n  \"version\": 2,\n  \"worker\": []\n}");
+    let expected = "\
+error: unknown attribute \"worker\" in the configuration
+ --> c:3:3
+  |
+3 |   \"worker\": []
+  |   ^^^^^^^^ did you mean \"workers\"?
+
+";
+    assert_eq!(loaded.findings.render(Purpose::Check, false), expected);
+    assert_eq!(
+        loaded.findings.to_string(),
+        "c:3:3: error: unknown attribute \"worker\" in the configuration (did you mean \"workers\"?)\n"
+    );
+}
+
+#[test]
+fn finding_when_the_file_is_one_long_line() {
+    let many = (0..100).map(|i| format!(r#"{{"name": "realm{i}"}}"#)).collect::<Vec<_>>().join(", ");
+    let loaded = worker(&format!(r#""realms": [{many}], "transport": [], "id": "{}""#, "x".repeat(60)));
+    let shown = loaded.findings.render(Purpose::Check, false);
+    assert!(shown.contains("\"transport\": []") && shown.contains("^^^^^^^^^^^ did you mean"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() < 300), "{shown}");
+    let column = loaded.findings.iter().next().unwrap().span.unwrap().column;
+    assert!(shown.contains(&format!("c:1:{column} ")), "{shown}");
+}
+
+/// Another layer reports against a place and need not know the text.
+#[test]
+fn finding_when_added_later() {
+    let mut loaded = endpoint(r#""type": "tcp", "port": 80"#);
+    let place = sound(&loaded).workers[0].transports[0].endpoint.place().clone();
+    loaded.findings.add(Finding::new(Severity::Error, &place, "address in use").with_hint("stop the other"));
+    loaded.findings.add(Finding::new(Severity::Note, &place.key("nowhere").key("at all"), "hm"));
+    loaded.findings.add(Finding::new(Severity::Note, &Place::root(), "first"));
+    let column = loaded.findings.span_of(&place).unwrap().column;
+    let expected = [
+        "1:1: note: first".to_owned(),
+        format!("1:{column}: error: {place}: address in use (stop the other)"),
+        format!("1:{column}: note: {place}.nowhere[\"at all\"]: hm"),
+    ];
+    assert_eq!(lines(&loaded), expected);
+    assert!(loaded.findings.refuse_start());
+}
+
+#[test]
+fn unsupported_when_checked_and_when_started() {
+    let loaded = transport(r#"{"type": "mqtt"}"#);
+    assert!(!loaded.findings.has_errors() && loaded.findings.refuse_start());
+    assert_eq!(loaded.node.as_ref().map(|node| node.workers[0].transports.len()), Some(0));
+    let finding = loaded.findings.iter().next().unwrap();
+    assert!(loaded.findings.line(finding, Purpose::Check).contains(": warning: "));
+    assert!(loaded.findings.line(finding, Purpose::Start).contains(": error: "));
+}
+
+/// What cannot be done as told is left out, never done with less protection.
+#[test]
+fn protection_when_not_built() {
+    use transom_config::{Authorization, TransportProtocol};
+    let tls = endpoint(r#""type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c"}"#);
+    assert!(tls.node.unwrap().workers[0].transports.is_empty());
+    let authorizer = realm(r#""roles": [{"name": "a", "authorizer": "com.x", "allow-by-default": true}]"#);
+    let role = authorizer.node.unwrap().workers[0].realms[0].roles[0].clone();
+    assert_eq!(role.authorization, Authorization::Always(false));
+    let ticket = rawsocket(r#""auth": {"ticket": {"type": "static", "principals": {}}}"#);
+    let TransportProtocol::RawSocket(config) = ticket.node.unwrap().workers[0].transports[0].protocol.clone()
+    else {
+        panic!()
+    };
+    assert_eq!(config.auth.map(|auth| auth.anonymous), Some(None));
+}
+
+#[test]
+fn secrets_when_shown_in_any_way() {
+    let secrets = ["hunter2", "hunter3", "hunter\\\"4", "hunter5", "987654321"];
+    let text = format!(
+        r#"{{"version": 2, "x": 1, "workers": [{{"type": "router", "transports": [
+            {{"type": "rawsocket", "bad": 1, "endpoint": {{"type": "tcp", "port": 1}}, "auth": {{
+                "ticket": {{"principals": {{"a": {{"ticket": "{}"}}}}, "type": "static"}},
+                "wampcra": {{"users": {{"a": {{"secret" : "{}", "x": {{"secret": ["{}", {}]}}}}}}}},
+                "anonymous": {{"type": "static", "secret": "{}"}}, "wrong": {{}}}}}}]}}]}}"#,
+        secrets[0], secrets[1], secrets[2], secrets[4], secrets[3]
+    );
+    for text in [text.clone(), text.replace('\n', ""), text.replace("\"wrong\": {}", "\"wrong\" {}")] {
+        let loaded = json(&text);
+        assert!(loaded.findings.has_errors());
+        let shown = format!("{}{}{loaded:?}", loaded.findings.render(Purpose::Check, false), loaded.findings);
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
+}
