@@ -1,4 +1,5 @@
 //! Whole configurations: what is read from them, and every word that is said about wrong ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod reading {
     mod findings;
