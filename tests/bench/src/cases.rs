@@ -126,7 +126,11 @@ pub(crate) fn all(wanted: &[String]) -> Vec<Case> {
     let pubsub = |subscribers, window| Load::PubSub { subscribers, window };
     let rpc = |window| Load::Rpc { window };
     let join = |in_flight| Load::Join { in_flight };
+    // Memory first: in a router that has run already, sessions would be put where earlier load left room.
     let table = [
+        (Load::Start, rs, 0),
+        (Load::Idle, rs, 0),
+        (Load::Idle, ws, 0),
         (pubsub(1, 64), rs, 32),
         (pubsub(1, 64), rs, KIB),
         (pubsub(1, 64), rs, 64 * KIB),
@@ -150,9 +154,6 @@ pub(crate) fn all(wanted: &[String]) -> Vec<Case> {
         (join(16), rs, 0),
         (join(1), ws, 0),
         (join(16), ws, 0),
-        (Load::Idle, rs, 0),
-        (Load::Idle, ws, 0),
-        (Load::Start, rs, 0),
     ];
     table
         .into_iter()
@@ -176,7 +177,7 @@ mod tests {
     fn cases_when_chosen_by_substrings_are_those_that_contain_one() {
         let names: Vec<_> =
             all(&["rpc/w1/".into(), "start".into()]).into_iter().map(|case| case.name).collect();
-        assert_eq!(names, ["rpc/w1/rs-msgpack/32B", "rpc/w1/ws-json/32B", "start"]);
+        assert_eq!(names, ["start", "rpc/w1/rs-msgpack/32B", "rpc/w1/ws-json/32B"]);
         assert!(all(&["no such case".into()]).is_empty());
     }
 

@@ -42,6 +42,8 @@ enum Command {
         options: Options,
     },
     /// Measure a WAMP router that is running already
+    ///
+    /// It should be freshly started: the memory of idle sessions is not seen where earlier load left room for them.
     Attach {
         /// Where it speaks RawSocket (MessagePack), HOST:PORT
         #[arg(long, value_name = "HOST:PORT", required_unless_present = "ws")]

@@ -161,14 +161,16 @@ fn mode(
                 turns(settings, case, subjects, pinned, &mut contenders, progress)
             }
         };
-        let _shown = writeln!(
-            progress,
-            "{} {}{}",
-            case.name,
-            if pinned { "pinned" } else { "free" },
-            if row.errors.is_empty() { "" } else { " FAILED" }
-        );
-        rows.push(row);
+        let outcome = match (row.runs.is_empty(), row.errors.is_empty()) {
+            (_, false) => "FAILED",
+            (true, true) => "SKIPPED: no contender it applies to",
+            (false, true) => "measured",
+        };
+        let mode = if pinned { "pinned" } else { "free" };
+        let _shown = writeln!(progress, "{} {mode}: {outcome}", case.name);
+        if !(row.runs.is_empty() && row.errors.is_empty()) {
+            rows.push(row);
+        }
     }
     for contender in contenders {
         let name = contender.name;
@@ -286,12 +288,13 @@ fn hold(sessions: usize, case: &Case, contender: &Contender) -> Result<Figures> 
         // From a second process: router and holder each need a descriptor per session.
         Helper::start(&arguments).map(|(helper, _)| helper)
     };
-    // A few sessions first, so that code and tables used by the first session are not counted for the others.
-    drop(holder(100.min(sessions))?);
+    // A few sessions first, so that code and tables used by the first session are not counted for the others; they
+    // stay open, since what they left behind would be room for the others.
+    let first = holder(100.min(sessions))?;
     let before = procfs::memory(contender.pid)?.resident;
     let held = holder(sessions)?;
     let after = procfs::memory(contender.pid)?.resident;
-    drop(held);
+    drop((first, held));
     Ok(Figures {
         main: after.saturating_sub(before) as f64 / KIB / sessions as f64,
         memory: Some(after as f64 / KIB / KIB),
