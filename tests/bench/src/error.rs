@@ -34,6 +34,8 @@ pub(crate) enum Error {
     Spawn { program: String, source: io::Error },
     #[error("{program} ended early ({status}); its last output:\n{output}")]
     Ended { program: String, status: String, output: String },
+    #[error("{program} did not stop cleanly on SIGTERM ({status}); its last output:\n{output}")]
+    Unclean { program: String, status: String, output: String },
     #[error("{program} did not answer on its port within {waited:?}; its last output:\n{output}")]
     Silent { program: String, waited: Duration, output: String },
     #[error("{program} did not stop within {waited:?} after SIGTERM")]

@@ -98,10 +98,12 @@ impl NodeDirectory {
         self.directory.path().join("node.log")
     }
 
-    /// The end of what the node wrote.
+    /// The last lines the node wrote.
     fn log_tail(&self) -> String {
         let text = std::fs::read(self.log()).unwrap_or_default();
-        String::from_utf8_lossy(text.get(text.len().saturating_sub(2000)..).unwrap_or_default()).into_owned()
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(10)..).unwrap_or_default().join("\n")
     }
 }
 
@@ -196,7 +198,10 @@ impl Node {
         loop {
             match self.child.try_wait().map_err(Error::io("waiting for the node to stop"))? {
                 Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(self.ended(status)),
+                Some(status) => {
+                    let output = self.directory.log_tail();
+                    return Err(Error::Unclean { program: self.name(), status: status.to_string(), output });
+                }
                 None if began.elapsed() > STOP_TIMEOUT => {
                     return Err(Error::Stuck { program: self.name(), waited: STOP_TIMEOUT });
                 }

@@ -68,6 +68,13 @@ fn run_when_the_node_ends_at_once_shows_its_last_words() {
 }
 
 #[test]
+fn run_when_the_binary_does_not_exist_names_it() {
+    let output = bench(&["run", "--node", "/nonexistent/node", "--unpinned"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent/node"));
+}
+
+#[test]
 fn cases_when_none_matches_are_refused() {
     let output = bench(&["run", "--node", "none", "--cases", "nonsense"]);
     assert!(!output.status.success());
