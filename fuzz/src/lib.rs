@@ -7,13 +7,42 @@
 //! A target asserts what must hold of any input, not only that nothing panics: what was read can be written and
 //! read again, two ways of cutting the bytes give one result, a limit is kept.
 
+pub mod config;
+pub mod demux;
+pub mod rawsocket;
 pub mod wamp;
+pub mod websocket;
 
 /// A target: it panics when the input shows a fault.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its binary and its corpus.
-pub const TARGETS: &[(&str, Target)] = &[("wamp_message", wamp::message)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("config", config::file),
+    ("rawsocket_frames", rawsocket::frames),
+    ("rawsocket_handshake", rawsocket::handshake),
+    ("sniff", demux::sniff),
+    ("wamp_message", wamp::message),
+    ("websocket_close", websocket::close),
+    ("websocket_frames", websocket::frames),
+    ("websocket_request", websocket::request),
+    ("websocket_response", websocket::response),
+];
+
+/// The bytes in pieces of 1 to 16, the sizes following from `cut`.
+pub(crate) fn chunks(data: &[u8], cut: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = data;
+    let mut state = cut;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        state = state.wrapping_mul(29).wrapping_add(17);
+        let (piece, after) = rest.split_at(rest.len().min(1 + usize::from(state >> 4)));
+        rest = after;
+        Some(piece)
+    })
+}
 
 #[cfg(test)]
 mod tests {
