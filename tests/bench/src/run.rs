@@ -246,6 +246,11 @@ fn measure(timing: Timing, case: &Case, contender: &Contender) -> Result<Figures
             return Err(Error::Unexpected { expected: "a case with deliveries", got: case.name.clone() });
         }
     };
+    // A window long enough for the coarsest clock: deliveries cost something, so another process did the work.
+    if sample.deliveries > 0 && sample.cpu.is_zero() && sample.window > Duration::from_millis(100) {
+        let got = format!("none at process {}", contender.pid);
+        return Err(Error::Unexpected { expected: "CPU time in the measured window", got });
+    }
     Figures::of(&sample)
         .ok_or(Error::Unexpected { expected: "deliveries in the measured window", got: "none".into() })
 }
