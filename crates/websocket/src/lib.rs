@@ -6,6 +6,26 @@
 //! default) [`WampWebSocket`] is the web service that starts such sessions. The crate must not know endpoints, the
 //! router or the configuration's shape.
 //!
+//! ```
+//! use bytes::{Bytes, BytesMut};
+//! use transom_websocket::{Data, Decoder, Event, FrameError, Framing, Parts, Role, Rules};
+//!
+//! // What a server says goes out unmasked, in one frame.
+//! let mut wire = Vec::new();
+//! let hello = Parts { head: b"Hel", body: &Bytes::from_static(b"lo"), tail: b"" };
+//! Framing::new(Role::Server).message(Data::Text, hello, &mut wire);
+//! assert_eq!(wire, b"\x81\x05Hello");
+//!
+//! // A client reads it, however it is cut.
+//! let mut decoder = Decoder::new(Rules::new(Role::Client));
+//! let mut input = BytesMut::from(&wire[..4]);
+//! assert_eq!(decoder.decode(&mut input)?, None);
+//! input.extend_from_slice(&wire[4..]);
+//! let message = Event::Message { text: true, data: Bytes::from_static(b"Hello") };
+//! assert_eq!(decoder.decode(&mut input)?, Some(message));
+//! # Ok::<(), FrameError>(())
+//! ```
+//!
 //! An extension such as permessage-deflate stands between frame and message: in the decoder between
 //! the unmasked payload of a data frame and the message it belongs to, in the framing before a message is cut into
 //! frames. Everything outside of those two places sees whole messages or single frames.

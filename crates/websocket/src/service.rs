@@ -5,7 +5,7 @@ mod status;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::header::{ALLOW, CONNECTION, SERVER, UPGRADE};
+use http::header::{CONNECTION, SERVER, UPGRADE};
 use http::{HeaderValue, Method, StatusCode};
 use transom_base::{BoxFuture, ConnInfo, drive};
 use transom_http::{Reply, Request, Response, WebService, empty, page};
@@ -39,18 +39,11 @@ impl WampWebSocket {
     }
 
     fn answer(&self, request: &Request, conn: Arc<ConnInfo>) -> Result<Reply, Refusal> {
-        if !request.headers().contains_key(UPGRADE) && [Method::GET, Method::HEAD].contains(request.method())
-        {
+        let plain = [Method::GET, Method::HEAD].contains(request.method())
+            && !request.headers().contains_key(UPGRADE);
+        if plain && self.settings.enable_webstatus {
             self.rules.check_request(request)?;
-            if self.settings.enable_webstatus {
-                return Ok(status::page(self.settings.url.as_deref()).into());
-            }
-            let mut refusal = Refusal::new(
-                StatusCode::UPGRADE_REQUIRED,
-                "HTTP Upgrade header missing: this is a WebSocket.",
-            );
-            refusal.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            return Err(refusal);
+            return Ok(status::page(self.settings.url.as_deref()).into());
         }
         let accepted = self.rules.accept(request)?;
         let serializer = self
@@ -74,10 +67,7 @@ impl WampWebSocket {
 
     fn refused(refusal: Refusal) -> Response {
         let mut response = page(refusal.status, &refusal.message);
-        response.headers_mut().extend(refusal.headers);
-        if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        }
+        response.headers_mut().extend(refusal.header);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }

@@ -1,7 +1,7 @@
 //! The server's side: which requests are accepted, and in what words the others are refused.
 
 use http::header::{
-    CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    ALLOW, CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
@@ -44,13 +44,13 @@ pub struct Refusal {
     pub status: StatusCode,
     /// What is wrong, for people.
     pub message: String,
-    /// Headers that belong to the response.
-    pub headers: HeaderMap,
+    /// The header that belongs to the response.
+    pub header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Refusal { status, message: message.into(), headers: HeaderMap::new() }
+        Refusal { status, message: message.into(), header: None }
     }
 }
 
@@ -101,17 +101,19 @@ impl ServerRules {
     pub fn accept<B>(&self, request: &Request<B>) -> Result<Accepted, Refusal> {
         let headers = request.headers();
         if request.method() != Method::GET {
-            return Err(Refusal::new(
+            let mut refusal = Refusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 format!("WebSocket needs the method GET; the request has {}.", request.method()),
-            ));
+            );
+            refusal.header = Some((ALLOW, HeaderValue::from_static("GET")));
+            return Err(refusal);
         }
         self.check_request(request)?;
         if !has_token(headers, UPGRADE, "websocket") {
-            return Err(Refusal::new(
-                StatusCode::UPGRADE_REQUIRED,
-                "The Upgrade header does not name websocket.",
-            ));
+            let message = "HTTP Upgrade header missing, or it does not name websocket.";
+            let mut refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, message);
+            refusal.header = Some((UPGRADE, HeaderValue::from_static("websocket")));
+            return Err(refusal);
         }
         if !has_token(headers, CONNECTION, "upgrade") {
             return Err(bad("The Connection header does not name Upgrade."));
@@ -119,10 +121,9 @@ impl ServerRules {
         let version = self.version(headers)?;
         let origin_header =
             if version == 8 { HeaderName::from_static("sec-websocket-origin") } else { ORIGIN };
-        if let Some(origin) = only(headers, &origin_header)? {
-            if !self.origins.allow(origin) {
-                return Err(bad(format!("The origin {origin:?} is not allowed.")));
-            }
+        let origin = only(headers, &origin_header)?;
+        if let Some(origin) = origin.filter(|origin| !self.origins.allow(origin)) {
+            return Err(bad(format!("The origin {origin:?} is not allowed.")));
         }
         let key = only(headers, &SEC_WEBSOCKET_KEY)?
             .ok_or_else(|| bad("The Sec-WebSocket-Key header is missing."))?;
@@ -162,7 +163,7 @@ impl ServerRules {
             }
             None => bad("The Sec-WebSocket-Version header is missing."),
         };
-        refusal.headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(spoken));
+        refusal.header = Some((SEC_WEBSOCKET_VERSION, HeaderValue::from_static(spoken)));
         Err(refusal)
     }
 

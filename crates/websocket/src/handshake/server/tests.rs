@@ -117,7 +117,7 @@ fn versions_that_are_switched_off_are_refused_with_the_list_of_the_others() {
     ] {
         let rules = ServerRules { rfc6455, hybi10, ..rules() };
         let refused = rules.accept(&request(&[("sec-websocket-version", asked)])).err();
-        let listed = refused.map(|r| r.headers["sec-websocket-version"].to_str().unwrap().to_owned());
+        let listed = refused.map(|r| r.header.unwrap().1.to_str().unwrap().to_owned());
         assert_eq!(listed.as_deref(), answer, "{rfc6455} {hybi10} {asked}");
     }
 }
