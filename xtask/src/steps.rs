@@ -93,20 +93,18 @@ pub(crate) fn rustdoc(ws: &Workspace) -> Result<(), Stop> {
     ws.cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").status()
 }
 
-/// Every test of the workspace. Those of whole nodes find the binary by `TRANSOM_NODE`.
+/// Every test of the workspace.
 fn tests(ws: &Workspace) -> Result<(), Stop> {
-    ws.cargo("build --workspace --bins").status()?;
-    let with_env = |mut command: Cmd| {
-        command = command.env("TRANSOM_NODE", ws.build.join("debug/transom"));
-        tools::browser_env(ws).into_iter().fold(command, |command, (key, value)| command.env(key, value))
+    let cargo = |words| {
+        let browser = tools::browser_env(ws).into_iter();
+        browser.fold(ws.cargo(words), |command, (key, value)| command.env(key, value))
     };
-    if installed("cargo-nextest") {
-        with_env(ws.cargo("nextest run --workspace")).status()?;
-        // nextest leaves the examples in documentation to cargo.
-        ws.cargo("test --workspace --doc").status()
-    } else {
-        with_env(ws.cargo("test --workspace")).status()
+    if !installed("cargo-nextest") {
+        return cargo("test --workspace").status();
     }
+    cargo("nextest run --workspace").status()?;
+    // nextest leaves the examples in documentation to cargo.
+    cargo("test --workspace --doc").status()
 }
 
 /// A package that is no member uses the crates which people depend on singly.
