@@ -5,6 +5,7 @@
 //! and [`SessionSink`] are the seam between transports and the router; [`Link`] is the half of that seam which all
 //! transports share.
 
+mod codec;
 mod error;
 mod id;
 mod link;

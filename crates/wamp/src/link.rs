@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
-    Abort, Class, CloseReason, Encoder, Flow, Message, Outgoing, Refusal, RouterPort, SessionError, SessionPort,
-    SessionSink, Text, TransportDetails, decode,
+    Abort, Class, CloseReason, Encoder, Flow, Message, Outgoing, Refusal, RouterPort, SessionError,
+    SessionPort, SessionSink, Text, TransportDetails, decode,
 };
 
 /// One peer between its transport and the router.
@@ -112,4 +112,3 @@ impl Link {
         flow
     }
 }
-

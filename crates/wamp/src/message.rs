@@ -582,6 +582,20 @@ impl Message {
         }
     }
 
+    /// What the message carries; none for types that never carry anything.
+    pub fn payload(&self) -> Option<&Payload> {
+        match self {
+            Message::Error(message) => Some(&message.payload),
+            Message::Publish(message) => Some(&message.payload),
+            Message::Event(message) => Some(&message.payload),
+            Message::Call(message) => Some(&message.payload),
+            Message::Result(message) => Some(&message.payload),
+            Message::Invocation(message) => Some(&message.payload),
+            Message::Yield(message) => Some(&message.payload),
+            _ => None,
+        }
+    }
+
     /// The message's name, as the specification writes it.
     pub fn name(&self) -> &'static str {
         match self {

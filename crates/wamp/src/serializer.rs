@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
-use crate::{DecodeError, Message};
+#[cfg(doc)]
+use crate::Payload;
+use crate::{DecodeError, Message, Shape, codec};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +66,10 @@ impl FromStr for Serializer {
     type Err = UnknownSerializer;
 
     fn from_str(name: &str) -> Result<Self, UnknownSerializer> {
-        Serializer::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| UnknownSerializer(name.to_owned()))
+        Serializer::ALL
+            .into_iter()
+            .find(|s| s.name() == name)
+            .ok_or_else(|| UnknownSerializer(name.to_owned()))
     }
 }
 
@@ -97,7 +102,7 @@ impl Encoded<'_> {
     }
 }
 
-/// Serializes messages, with memory that is used again.
+/// Serializes messages, with memory that is used again. It keeps the last payload until the next message.
 #[derive(Debug, Default)]
 pub struct Encoder {
     head: Vec<u8>,
@@ -105,15 +110,30 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Serializes a message. A payload that is written otherwise is transcoded.
+    /// Serializes a message. A payload that is written otherwise is transcoded as [`Payload::to`] does it, and a
+    /// payload of the same serializer is not copied. Nothing is allocated where the head fits into the memory of an
+    /// earlier one.
     pub fn encode(&mut self, serializer: Serializer, message: &Message) -> Encoded<'_> {
-        let _ = (serializer, message);
-        Encoded { head: &self.head, body: &self.body, tail: b"" }
+        self.head.clear();
+        let mut shape = Shape::Empty;
+        match message.payload() {
+            Some(payload) if payload.shape != Shape::Empty => {
+                let payload = payload.to(serializer);
+                self.body = payload.bytes;
+                shape = payload.shape;
+            }
+            _ => self.body = Bytes::new(),
+        }
+        let tail = codec::head(&mut self.head, serializer, message, shape);
+        Encoded { head: &self.head, body: &self.body, tail }
     }
 }
 
-/// Reads one message: its envelope, with the payload checked and left as it is.
+/// Reads one message: its envelope, with the payload checked and left as it is. Texts and payload share the memory
+/// of the frame.
+///
+/// # Errors
+/// Whatever is wrong with the message, all of it a violation of the protocol by the sender.
 pub fn decode(serializer: Serializer, frame: &Bytes) -> Result<Message, DecodeError> {
-    let _ = (serializer, frame);
-    Err(DecodeError::NotAMessage)
+    codec::decode(serializer, frame)
 }

@@ -28,6 +28,12 @@ impl Text {
         }
     }
 
+    /// Text from bytes that a reader has checked.
+    pub(crate) fn checked(bytes: Bytes) -> Self {
+        debug_assert!(simdutf8::basic::from_utf8(&bytes).is_ok());
+        Text(bytes)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         // Checked when it was made. A second check costs a few nanoseconds and needs no unsafe code.
@@ -87,5 +93,25 @@ impl fmt::Debug for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_when_no_utf8_are_no_text() {
+        assert_eq!(Text::from_utf8(Bytes::from_static(b"a\xff")), Err(NotUtf8));
+        assert_eq!(Text::from_utf8(Bytes::from_static("ä".as_bytes())).unwrap(), "ä");
+    }
+
+    #[test]
+    fn text_when_detached_leaves_its_frame() {
+        let frame = Bytes::from(b"abcdef".to_vec());
+        let text = Text::from_utf8(frame.slice(1..3)).unwrap();
+        let detached = text.detached();
+        assert_eq!(detached, text);
+        assert_ne!(detached.as_bytes().as_ptr(), text.as_bytes().as_ptr());
     }
 }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use crate::Text;
 
-/// Any WAMP value.
-#[derive(Debug, Clone, PartialEq)]
+/// Any WAMP value. Two NaN count as equal, so that a value equals itself.
+#[derive(Debug, Clone)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -26,6 +26,23 @@ pub enum Value {
     List(Vec<Value>),
     /// A map.
     Map(Dict),
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Uint(a), Value::Uint(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a == b || a.is_nan() && b.is_nan(),
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Binary(a), Value::Binary(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a == b,
+            (Value::Map(a), Value::Map(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 /// A map with string keys, in the order of writing.
@@ -64,6 +81,24 @@ impl From<i64> for Value {
 impl From<u64> for Value {
     fn from(value: u64) -> Self {
         i64::try_from(value).map_or(Value::Uint(value), Value::Int)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Float(value)
+    }
+}
+
+impl From<crate::Id> for Value {
+    fn from(value: crate::Id) -> Self {
+        Value::from(value.get())
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(value: Bytes) -> Self {
+        Value::Binary(value)
     }
 }
 

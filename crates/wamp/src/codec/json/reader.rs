@@ -1,0 +1,329 @@
+//! Reads JSON, strictly.
+
+use super::text;
+use crate::DecodeError;
+use crate::codec::{self, Big, Kind, Level, Raw, Result, Token, check_utf8};
+
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+fn malformed<T>(why: &'static str) -> Result<T> {
+    Err(DecodeError::Malformed { serializer: "json", why })
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Reads over space and shows the byte after it.
+    #[inline]
+    fn space(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8, why: &'static str) -> Result<()> {
+        if self.space() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            malformed(why)
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<()> {
+        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            malformed("a word is none of true, false and null")
+        }
+    }
+
+    /// Reads a string after its first quotation mark.
+    #[inline]
+    fn string(&mut self) -> Result<Raw<'a>> {
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            let at = text::special(self.bytes, self.at);
+            match self.bytes.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    let raw = self.bytes.get(start..at).unwrap_or_default();
+                    return Ok(if escaped { Raw::Escaped(raw) } else { Raw::Plain(raw) });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at = at + self.escape(at + 1)?;
+                }
+                Some(_) => return malformed("a control character stands in a string"),
+                None => return malformed("a string has no end"),
+            }
+        }
+    }
+
+    /// The length of an escape whose letter stands at a place.
+    fn escape(&self, at: usize) -> Result<usize> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        match rest {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Ok(2),
+            [b'u', digits @ ..] if text::hex(digits).is_some() => Ok(6),
+            _ => malformed("an escape is none that JSON has"),
+        }
+    }
+
+    /// Reads a number; whether it has neither fraction nor exponent.
+    fn number(&mut self) -> Result<(&'a [u8], bool)> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return malformed("a value or number is none that JSON has"),
+        }
+        let mut whole = true;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            whole = false;
+            self.some_digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            whole = false;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok((self.bytes.get(start..self.at).unwrap_or_default(), whole))
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+
+    fn some_digits(&mut self) -> Result<()> {
+        let start = self.at;
+        self.digits();
+        if self.at == start {
+            malformed("a number has no digits after its point or exponent")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn number(text: &[u8], whole: bool) -> Token<'_> {
+    if !whole {
+        let float = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        return Token::Float(float.unwrap_or(f64::NAN));
+    }
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        _ => (false, text),
+    };
+    let mut value = 0u64;
+    for digit in digits {
+        let next = value.checked_mul(10).and_then(|value| value.checked_add((digit - b'0').into()));
+        match next {
+            Some(next) => value = next,
+            None => return Token::Big(Big::Digits(text)),
+        }
+    }
+    match (negative, value.checked_sub(1)) {
+        (true, Some(n)) => Token::Negative(n),
+        _ => Token::Uint(value),
+    }
+}
+
+impl<'a> codec::Reader<'a> for Reader<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self> {
+        check_utf8(bytes)?;
+        Ok(Reader { bytes, at: 0 })
+    }
+
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    fn kind(&mut self) -> Result<Kind> {
+        Ok(match self.space() {
+            Some(b'[') => Kind::List,
+            Some(b'{') => Kind::Map,
+            Some(b'"') => Kind::Text,
+            Some(b'n') => Kind::Null,
+            Some(_) => Kind::Other,
+            None => return malformed("it ends too early"),
+        })
+    }
+
+    fn value(&mut self) -> Result<Token<'a>> {
+        Ok(match self.space() {
+            Some(b'"') => {
+                self.at += 1;
+                Token::Text(self.string()?)
+            }
+            Some(b'[') => {
+                self.at += 1;
+                Token::List(Level::open(false))
+            }
+            Some(b'{') => {
+                self.at += 1;
+                Token::Map(Level::open(true))
+            }
+            Some(b't') => {
+                self.word(b"true")?;
+                Token::Bool(true)
+            }
+            Some(b'f') => {
+                self.word(b"false")?;
+                Token::Bool(false)
+            }
+            Some(b'n') => {
+                self.word(b"null")?;
+                Token::Null
+            }
+            Some(_) => {
+                let (text, whole) = self.number()?;
+                number(text, whole)
+            }
+            None => return malformed("it ends too early"),
+        })
+    }
+
+    fn key(&mut self) -> Result<Raw<'a>> {
+        self.take(b'"', "a map has a key that is no string")?;
+        let key = self.string()?;
+        self.take(b':', "a key has no colon after it")?;
+        Ok(key)
+    }
+
+    #[inline]
+    fn more(&mut self, level: &mut Level) -> Result<bool> {
+        let end = if level.map { b'}' } else { b']' };
+        match self.space() {
+            Some(byte) if byte == end => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(_) if level.first => {
+                level.first = false;
+                Ok(true)
+            }
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(_) => malformed("a comma or bracket is missing"),
+            None => malformed("it ends too early"),
+        }
+    }
+
+    fn between(&mut self) -> Result<()> {
+        self.take(b',', "a comma is missing")
+    }
+
+    fn skip(&mut self, room: usize) -> Result<()> {
+        // One bit for each list and map around the place, the innermost lowest: set in maps.
+        let mut around = 0u128;
+        let mut depth = 0;
+        'value: loop {
+            match self.space() {
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string()?;
+                }
+                Some(open @ (b'[' | b'{')) => {
+                    self.at += 1;
+                    if depth >= room.min(codec::DEPTH) {
+                        return Err(DecodeError::TooDeep);
+                    }
+                    let map = open == b'{';
+                    // `[` and `{` are followed by their ends two places later in ASCII.
+                    if self.space() == Some(open + 2) {
+                        self.at += 1;
+                    } else {
+                        depth += 1;
+                        around = around << 1 | u128::from(map);
+                        if map {
+                            self.key()?;
+                        }
+                        continue 'value;
+                    }
+                }
+                Some(b't') => self.word(b"true")?,
+                Some(b'f') => self.word(b"false")?,
+                Some(b'n') => self.word(b"null")?,
+                Some(_) => drop(self.number()?),
+                None => return malformed("it ends too early"),
+            }
+            // A value is complete: what follows it?
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let map = around & 1 == 1;
+                match self.space() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if map {
+                            self.key()?;
+                        }
+                        continue 'value;
+                    }
+                    Some(byte) if byte == if map { b'}' } else { b']' } => {
+                        self.at += 1;
+                        depth -= 1;
+                        around >>= 1;
+                    }
+                    Some(_) => return malformed("a comma or bracket is missing"),
+                    None => return malformed("it ends too early"),
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        match self.space() {
+            None => Ok(()),
+            Some(_) => malformed("something follows the message"),
+        }
+    }
+
+    #[inline]
+    fn integer(&mut self) -> Result<Option<u64>> {
+        self.space();
+        let start = self.at;
+        let mut value = 0u64;
+        // Up to 18 digits do not overflow.
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            value = value.wrapping_mul(10).wrapping_add((digit - b'0').into());
+            self.at += 1;
+        }
+        let zero = self.bytes.get(start) == Some(&b'0');
+        let plain = matches!(self.peek(), Some(b',' | b']' | b'}' | b' ')) && self.at - start <= 18;
+        if plain && self.at > start && (!zero || self.at - start == 1) {
+            return Ok(Some(value));
+        }
+        self.at = start;
+        Ok(match self.value()? {
+            Token::Uint(n) => Some(n),
+            Token::Float(f) => codec::whole(f),
+            _ => None,
+        })
+    }
+}

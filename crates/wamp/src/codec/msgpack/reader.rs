@@ -1,0 +1,207 @@
+//! Reads MessagePack.
+
+use smallvec::SmallVec;
+
+use super::time;
+use crate::DecodeError;
+use crate::codec::{self, Input, Kind, Level, Raw, Result, Token};
+
+pub(crate) struct Reader<'a>(Input<'a>);
+
+/// The head of a value: the value itself, or how many bytes or items of it follow.
+enum Head {
+    Null,
+    Bool(bool),
+    Uint(u64),
+    Int(i64),
+    Float(f64),
+    Text(usize),
+    Binary(usize),
+    Ext(i8, usize),
+    List(usize),
+    Map(usize),
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    fn head(&mut self) -> Result<Head> {
+        let byte = self.0.byte()?;
+        Ok(match byte {
+            0x00..=0x7f => Head::Uint(byte.into()),
+            0x80..=0x8f => Head::Map((byte & 0x0f).into()),
+            0x90..=0x9f => Head::List((byte & 0x0f).into()),
+            0xa0..=0xbf => Head::Text((byte & 0x1f).into()),
+            0xc0 => Head::Null,
+            0xc1 => return self.0.malformed("the byte c1 stands for nothing"),
+            0xc2 => Head::Bool(false),
+            0xc3 => Head::Bool(true),
+            0xc4 => Head::Binary(self.len8()?),
+            0xc5 => Head::Binary(self.len16()?),
+            0xc6 => Head::Binary(self.len32()?),
+            0xc7..=0xc9 => {
+                let len = match byte {
+                    0xc7 => self.len8()?,
+                    0xc8 => self.len16()?,
+                    _ => self.len32()?,
+                };
+                Head::Ext(i8::from_be_bytes(self.0.array()?), len)
+            }
+            0xca => Head::Float(f32::from_be_bytes(self.0.array()?).into()),
+            0xcb => Head::Float(f64::from_be_bytes(self.0.array()?)),
+            0xcc => Head::Uint(self.0.byte()?.into()),
+            0xcd => Head::Uint(u16::from_be_bytes(self.0.array()?).into()),
+            0xce => Head::Uint(u32::from_be_bytes(self.0.array()?).into()),
+            0xcf => Head::Uint(u64::from_be_bytes(self.0.array()?)),
+            0xd0 => Head::Int(i8::from_be_bytes(self.0.array()?).into()),
+            0xd1 => Head::Int(i16::from_be_bytes(self.0.array()?).into()),
+            0xd2 => Head::Int(i32::from_be_bytes(self.0.array()?).into()),
+            0xd3 => Head::Int(i64::from_be_bytes(self.0.array()?)),
+            0xd4..=0xd8 => Head::Ext(i8::from_be_bytes(self.0.array()?), 1 << (byte - 0xd4)),
+            0xd9 => Head::Text(self.len8()?),
+            0xda => Head::Text(self.len16()?),
+            0xdb => Head::Text(self.len32()?),
+            0xdc => Head::List(self.len16()?),
+            0xdd => Head::List(self.len32()?),
+            0xde => Head::Map(self.len16()?),
+            0xdf => Head::Map(self.len32()?),
+            0xe0..=0xff => Head::Int(i8::from_be_bytes([byte]).into()),
+        })
+    }
+
+    fn len8(&mut self) -> Result<usize> {
+        Ok(self.0.byte()?.into())
+    }
+
+    fn len16(&mut self) -> Result<usize> {
+        Ok(u16::from_be_bytes(self.0.array()?).into())
+    }
+
+    fn len32(&mut self) -> Result<usize> {
+        match usize::try_from(u32::from_be_bytes(self.0.array()?)) {
+            Ok(len) => Ok(len),
+            Err(_) => self.0.malformed("a length is announced that no memory holds"),
+        }
+    }
+}
+
+impl<'a> codec::Reader<'a> for Reader<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self> {
+        Ok(Reader(Input { bytes, at: 0, serializer: "msgpack" }))
+    }
+
+    fn at(&self) -> usize {
+        self.0.at
+    }
+
+    fn kind(&mut self) -> Result<Kind> {
+        Ok(match self.0.peek()? {
+            0x80..=0x8f | 0xde | 0xdf => Kind::Map,
+            0x90..=0x9f | 0xdc | 0xdd => Kind::List,
+            0xa0..=0xbf | 0xd9..=0xdb => Kind::Text,
+            0xc0 => Kind::Null,
+            0xc4..=0xc6 => Kind::Binary,
+            _ => Kind::Other,
+        })
+    }
+
+    fn value(&mut self) -> Result<Token<'a>> {
+        Ok(match self.head()? {
+            Head::Null => Token::Null,
+            Head::Bool(value) => Token::Bool(value),
+            Head::Uint(n) => Token::Uint(n),
+            Head::Int(n) => u64::try_from(n).map_or(Token::Negative(!(n as u64)), Token::Uint),
+            Head::Float(value) => Token::Float(value),
+            Head::Text(len) => Token::Text(Raw::Plain(self.0.utf8(len)?)),
+            Head::Binary(len) => Token::Binary(Raw::Plain(self.0.take(len)?)),
+            Head::Ext(kind, len) => {
+                let data = self.0.take(len)?;
+                match time::rfc3339(kind, data) {
+                    Some(text) => Token::Text(Raw::Made(text)),
+                    None => Token::Binary(Raw::Plain(data)),
+                }
+            }
+            Head::List(len) => {
+                self.0.fits(len as u64)?;
+                Token::List(Level::counted(len, false))
+            }
+            Head::Map(len) => {
+                self.0.fits(len as u64 * 2)?;
+                Token::Map(Level::counted(len, true))
+            }
+        })
+    }
+
+    fn key(&mut self) -> Result<Raw<'a>> {
+        match self.head()? {
+            Head::Text(len) => Ok(Raw::Plain(self.0.utf8(len)?)),
+            _ => Err(DecodeError::KeyNotString),
+        }
+    }
+
+    #[inline]
+    fn more(&mut self, level: &mut Level) -> Result<bool> {
+        match level.left.checked_sub(1) {
+            Some(left) => {
+                level.left = left;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn skip(&mut self, room: usize) -> Result<()> {
+        // Of every list and map around the place: items left, twice, plus one in maps.
+        let mut around: SmallVec<[u64; 8]> = SmallVec::new();
+        let (mut left, mut map) = (1u64, false);
+        loop {
+            while left == 0 {
+                let Some(level) = around.pop() else { return Ok(()) };
+                left = level >> 1;
+                map = level & 1 == 1;
+            }
+            let key = map && left.is_multiple_of(2);
+            left -= 1;
+            let (items, inner) = match self.head()? {
+                Head::Text(len) => {
+                    self.0.utf8(len)?;
+                    continue;
+                }
+                _ if key => return Err(DecodeError::KeyNotString),
+                Head::Binary(len) | Head::Ext(_, len) => {
+                    self.0.take(len)?;
+                    continue;
+                }
+                Head::List(len) => (len as u64, false),
+                Head::Map(len) => (len as u64 * 2, true),
+                Head::Null | Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Float(_) => continue,
+            };
+            if around.len() >= room {
+                return Err(DecodeError::TooDeep);
+            }
+            self.0.fits(items)?;
+            around.push(left << 1 | u64::from(map));
+            (left, map) = (items, inner);
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.0.end()
+    }
+
+    #[inline]
+    fn map(&mut self) -> Result<Option<Level>> {
+        match self.0.peek()? {
+            byte @ 0x80..=0x8f => {
+                self.0.at += 1;
+                let len = usize::from(byte & 0x0f);
+                self.0.fits(len as u64 * 2)?;
+                Ok(Some(Level::counted(len, true)))
+            }
+            0xde | 0xdf => match self.value()? {
+                Token::Map(level) => Ok(Some(level)),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+}
