@@ -12,8 +12,8 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use transom_base::{BoxFuture, ConnInfo};
 
-use super::Shared;
 use super::watched::{Progress, Step};
+use super::{HttpSettings, Shared};
 use crate::body::Limited;
 use crate::{Body, BodyError, Reply, Response, Upgraded, empty, page};
 
@@ -38,7 +38,7 @@ impl Service<http::Request<Incoming>> for Calls {
         let upgraded = Arc::clone(&self.upgraded);
         Box::pin(async move {
             let access = shared.settings.access_log.then(|| Access::new(&request, &info));
-            let reply = match refusal(&request, shared.settings.max_body_bytes) {
+            let reply = match refusal(&request, &shared.settings) {
                 Some(response) => response.into(),
                 None => {
                     let request = request.map(|body| limited(body, &shared));
@@ -75,16 +75,32 @@ fn limited(body: Incoming, shared: &Shared) -> Body {
 }
 
 /// What no service has to judge.
-fn refusal(request: &http::Request<Incoming>, max_body: u64) -> Option<Response> {
+fn refusal(request: &http::Request<Incoming>, settings: &HttpSettings) -> Option<Response> {
+    // hyper applies the limit only to a head that comes in several pieces.
+    if head_bytes(request) > settings.max_header_bytes {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(page(status, "The request's head is too large."));
+    }
     // RFC 9112 §3.2: exactly one Host in HTTP/1.1.
     let hosts = request.headers().get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Some(page(StatusCode::BAD_REQUEST, "A request has exactly one Host header."));
     }
-    if request.body().size_hint().lower() > max_body {
+    if request.body().size_hint().lower() > settings.max_body_bytes {
         return Some(page(StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too long."));
     }
     None
+}
+
+/// The size of a request's head as it is usually written.
+fn head_bytes(request: &http::Request<Incoming>) -> usize {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len());
+    let line = request.method().as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    line + fields + "\r\n".len()
 }
 
 /// A line of the access log. The query is left out: it may hold secrets.

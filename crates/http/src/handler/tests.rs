@@ -409,3 +409,58 @@ async fn drain_reaches_an_upgraded_connection() {
     task.await.unwrap().unwrap();
     drain.complete().await;
 }
+
+#[tokio::test]
+async fn access_log_has_a_line_per_request_without_its_query() {
+    use std::sync::Mutex;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    for (access_log, count) in [(true, 2), (false, 0)] {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let settings = HttpSettings { access_log, ..HttpSettings::default() };
+        let (mut near, _task) = start_with(settings, ConnScope::detached(), 1 << 16);
+        near.write_all(b"GET /a?token=secret HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        near.write_all(b"POST /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        read_until(&mut near, "POST /b").await;
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().filter(|line| line.contains(" access: ")).count(), count, "{text}");
+        assert!(!text.contains("secret"), "{text}");
+        if access_log {
+            assert!(text.contains("client=memory:2 method=GET path=\"/a\" status=200"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_limit_is_the_configured_one() {
+    for (max, pieces, status) in [(1024, 1, "431"), (1024, 2, "431"), (4096, 1, "200"), (4096, 2, "200")] {
+        let settings = HttpSettings { max_header_bytes: max, ..HttpSettings::default() };
+        let (mut near, _task) = start_with(settings, ConnScope::detached(), 1 << 16);
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nlong: {}\r\n\r\n", "a".repeat(2000));
+        // In one piece, and in two.
+        let cut = if pieces == 1 { 0 } else { head.len() - 4 };
+        near.write_all(&head.as_bytes()[..cut]).await.unwrap();
+        tokio::task::yield_now().await;
+        let _ = near.write_all(&head.as_bytes()[cut..]).await;
+        let mut answer = [0; 12];
+        near.read_exact(&mut answer).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer[9..]), Ok(status), "{max} {pieces}");
+    }
+}
