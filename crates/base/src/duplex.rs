@@ -168,10 +168,10 @@ impl<P: Protocol> Drive<P> {
                     }
                 }
             }
-            if let Stage::Closing { .. } = self.stage {
-                if let Poll::Ready(end) = self.close(cx) {
-                    return Poll::Ready(end);
-                }
+            if let Stage::Closing { .. } = self.stage
+                && let Poll::Ready(end) = self.close(cx)
+            {
+                return Poll::Ready(end);
             }
             if !more {
                 break;
@@ -187,24 +187,24 @@ impl<P: Protocol> Drive<P> {
 
     /// What came from elsewhere than the peer: the node's phase, the timer, a nudge.
     fn signals(&mut self, cx: &mut Context<'_>) -> Option<End> {
-        if let Some(drain) = &mut self.drain {
-            if drain.as_mut().poll(cx).is_ready() {
-                self.drain = None;
-                if self.scope.drain.phase() == Phase::Aborting {
-                    return Some(End::Aborted);
-                }
-                let mut watch = self.scope.drain.clone();
-                let mut abort: BoxFuture<'static, ()> =
-                    Box::pin(async move { watch.reached(Phase::Aborting).await });
-                if abort.as_mut().poll(cx).is_ready() {
-                    return Some(End::Aborted);
-                }
-                self.drain = Some(abort);
-                if let Stage::Open { .. } = self.stage {
-                    let flow = self.protocol.drain();
-                    if let Some(end) = self.follow(flow) {
-                        return Some(end);
-                    }
+        if let Some(drain) = &mut self.drain
+            && drain.as_mut().poll(cx).is_ready()
+        {
+            self.drain = None;
+            if self.scope.drain.phase() == Phase::Aborting {
+                return Some(End::Aborted);
+            }
+            let mut watch = self.scope.drain.clone();
+            let mut abort: BoxFuture<'static, ()> =
+                Box::pin(async move { watch.reached(Phase::Aborting).await });
+            if abort.as_mut().poll(cx).is_ready() {
+                return Some(End::Aborted);
+            }
+            self.drain = Some(abort);
+            if let Stage::Open { .. } = self.stage {
+                let flow = self.protocol.drain();
+                if let Some(end) = self.follow(flow) {
+                    return Some(end);
                 }
             }
         }
@@ -222,11 +222,11 @@ impl<P: Protocol> Drive<P> {
                 _ => {}
             }
         }
-        if self.protocol.outbox().take_nudge() {
-            if let Stage::Open { .. } = self.stage {
-                let flow = self.protocol.nudged();
-                return self.follow(flow);
-            }
+        if self.protocol.outbox().take_nudge()
+            && let Stage::Open { .. } = self.stage
+        {
+            let flow = self.protocol.nudged();
+            return self.follow(flow);
         }
         None
     }
