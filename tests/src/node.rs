@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use transom_config::reader::{Format, parse_str};
-use transom_config::{ListenEndpoint, Node};
+use transom_config::{Context, Format, ListenEndpoint, Node, parse_str};
 use transom_endpoint::BoundAddr;
 use transom_node::{RunningNode, Stopped};
 
@@ -37,7 +36,8 @@ impl TestNode {
         let dir = TempDir::new().unwrap();
         let worker = json!({"type": "router", "realms": realms, "transports": transports});
         let text = json!({"version": 2, "workers": [worker]}).to_string();
-        let loaded = parse_str(&text, Format::Json, dir.path(), &|_| None);
+        let context = Context { name: "test", node_dir: dir.path(), env: &|_| None };
+        let loaded = parse_str(&text, Format::Json, &context);
         let mut config: Node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         assert!(!loaded.findings.refuse_start(), "{:?}", loaded.findings);
         for transport in config.workers.iter_mut().flat_map(|w| &mut w.transports) {

@@ -57,6 +57,11 @@ impl Program {
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("it does not say {text:?}"));
     }
 
+    /// Its process ID.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();

@@ -147,6 +147,17 @@ impl EndpointError {
         }
     }
 
+    /// Whether somebody else has the address.
+    pub fn is_address_in_use(&self) -> bool {
+        match self {
+            EndpointError::Bind { source, .. } | EndpointError::NoFreePort { source, .. } => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+            EndpointError::InUse(_) => true,
+            _ => false,
+        }
+    }
+
     /// The sentence with all its causes, for a log line.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

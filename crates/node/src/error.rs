@@ -5,6 +5,7 @@ use std::io;
 use transom_base::ErrorKind;
 use transom_config::Place;
 use transom_endpoint::EndpointError;
+use transom_web::WebError;
 
 /// Why a node cannot start. Nothing of it is left running then.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum StartError {
         place: Place,
         /// What is wrong.
         #[source]
-        source: io::Error,
+        source: WebError,
     },
 }
 
@@ -39,7 +40,15 @@ impl StartError {
         match self {
             StartError::Process(_) => ErrorKind::Internal,
             StartError::Endpoint { source, .. } => source.kind(),
-            StartError::Service { .. } => ErrorKind::Config,
+            StartError::Service { source, .. } => source.kind(),
+        }
+    }
+
+    /// Whether somebody else has the address.
+    pub fn is_address_in_use(&self) -> bool {
+        match self {
+            StartError::Endpoint { source, .. } => source.is_address_in_use(),
+            _ => false,
         }
     }
 }

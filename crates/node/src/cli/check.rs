@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use transom_config::reader::{Purpose, load, locate};
+use transom_config::{Purpose, load, locate};
 
 use super::{CheckArgs, complain, say};
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: CheckArgs) -> ExitCode {
         complain(findings.render(Purpose::Check, args.color.on(&std::io::stderr())).trim_end());
     }
     if findings.has_errors() {
-        let errors = findings.count(transom_config::reader::Severity::Error);
+        let errors = findings.count(transom_config::Severity::Error);
         let number = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
         return failed(&format!("{number} in {}", file.display()));
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
-use transom_config::Node;
-use transom_config::reader::{Purpose, Severity, load, locate};
+
+use transom_config::{Node, Purpose, Severity, load, locate};
 
 use super::{LogFormat, LogLevel, StartArgs, complain, say};
 use crate::logging::Format;
@@ -73,8 +73,8 @@ fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
     };
     let loaded = load(&file, &env);
     let findings = &loaded.findings;
-    let refused = findings.has_errors()
-        || (findings.refuse_start() && !(args.ignore_unsupported && findings.may_be_skipped()));
+    // What is skipped fails closed: a transport, method or role that cannot be had in full admits nobody.
+    let refused = findings.has_errors() || (findings.refuse_start() && !args.ignore_unsupported);
     let purpose = if refused { Purpose::Start } else { Purpose::Check };
     if !findings.is_empty() {
         complain(findings.render(purpose, colors).trim_end());

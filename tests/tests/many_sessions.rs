@@ -1,0 +1,64 @@
+//! Thousands of idle sessions cost little memory each, and a node with them serves as before.
+
+use std::path::Path;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::Command;
+use transom_tests::{Carrier, Client, Program, Target, line};
+use transom_wamp::{Message, Serializer};
+
+const SESSIONS: u64 = 5_000;
+
+/// Twice what a session is meant to cost.
+const LIMIT: u64 = 6 * 1024;
+
+/// What a process holds in memory of its own, in bytes.
+fn resident(pid: u32) -> u64 {
+    let statm = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("statm")).unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+async fn idle_sessions_cost_little(carrier: &str) {
+    let dir = TempDir::new().unwrap();
+    let config = json!({"version": 2, "workers": [{"type": "router",
+        "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "allow-by-default": true}]}],
+        "transports": [{"type": "universal", "endpoint": {"type": "unix", "path": "node.sock", "backlog": 1000},
+                        "websocket": {}, "rawsocket": {}}]}]});
+    std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+    let mut node = Program::start(env!("CARGO_BIN_EXE_transom-tested"), dir.path(), &["start"], &[]);
+    node.wait_for("Ctrl-C").await;
+    let socket = dir.path().join("node.sock");
+
+    let idlers = |number: u64| {
+        Command::new(env!("CARGO_BIN_EXE_transom-idlers"))
+            .args([socket.to_str().unwrap(), carrier, &number.to_string()])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    // The first sessions fill what all share; they are not counted.
+    let mut first = idlers(100);
+    line(first.stdout.as_mut().unwrap()).await;
+    let before = resident(node.pid());
+    let mut rest = idlers(SESSIONS);
+    line(rest.stdout.as_mut().unwrap()).await;
+    let each = (resident(node.pid()).saturating_sub(before)) / SESSIONS;
+    assert!(each <= LIMIT, "{carrier}: {each} bytes for each of {SESSIONS} sessions, {LIMIT} are the limit");
+
+    let (mut client, _) = Client::join(&Target::Unix(socket), Carrier::WebSocket, Serializer::Json).await;
+    assert!(matches!(client.goodbye().await, Message::Goodbye(_)));
+}
+
+#[tokio::test]
+async fn idle_rawsocket_sessions_cost_little() {
+    idle_sessions_cost_little("rawsocket").await;
+}
+
+#[tokio::test]
+async fn idle_websocket_sessions_cost_little() {
+    idle_sessions_cost_little("websocket").await;
+}
