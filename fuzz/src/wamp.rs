@@ -30,3 +30,19 @@ fn passed_on(to: Serializer, message: &Message) -> Message {
         Err(error) => panic!("{message:?} was written in {to} as {bytes:?}, which is not read: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_messages() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/wamp_message");
+        for entry in std::fs::read_dir(corpus).unwrap() {
+            let path = entry.unwrap().path();
+            let data = std::fs::read(&path).unwrap();
+            let read = decode(serializer(data[0]), &Bytes::copy_from_slice(&data[1..]));
+            assert!(read.is_ok(), "{}: {read:?}", path.display());
+        }
+    }
+}
