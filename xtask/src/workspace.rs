@@ -18,6 +18,7 @@ pub(crate) struct Workspace {
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     /// Its folder, relative to the root, with `/`.
     pub(crate) folder: String,
     /// `package.metadata.transom.level`.
@@ -67,6 +68,7 @@ impl Package {
         let dependencies = json["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
         Self {
             name: text(&json["name"]),
+            version: text(&json["version"]),
             folder: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned(),
             level: json["metadata"]["transom"]["level"].as_u64(),
             // `publish = false` is an empty list of registries.
