@@ -48,6 +48,7 @@ impl Default for RandomIds {
 
 impl RandomIds {
     /// The next random ID, or the operating system's error when it has no randomness to give.
+    #[expect(clippy::should_implement_trait, reason = "an iterator has no place for the error")]
     pub fn next(&mut self) -> Result<Id, getrandom::Error> {
         let bytes = match self.block.get(self.at..self.at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
             Some(bytes) => bytes,

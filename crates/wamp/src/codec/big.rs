@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-/// The longest number that is converted, in bytes and in decimal digits.
+/// The longest number that is converted, in bytes, and the most decimal digits that it can have.
 const MAX_BYTES: usize = 128;
 const MAX_DIGITS: usize = 309;
 
@@ -100,7 +100,7 @@ impl<'a> Big<'a> {
                 if negative {
                     subtract_one(&mut limbs);
                 }
-                Some((negative, limbs))
+                (limbs.len() * 8 <= MAX_BYTES).then_some((negative, limbs))
             }
             Big::Bytes { negative, bytes } => {
                 let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -217,6 +217,9 @@ mod tests {
         assert_eq!(Big::Digits(digits.as_bytes()).digits().as_deref(), Some(digits.as_bytes()));
         assert_eq!(bytes(false, &[1; 129]).digits(), None);
         assert!(bytes(false, &[0xff; 128]).digits().is_some());
-        assert!(Big::Digits("9".repeat(309).as_bytes()).tagged().is_some());
+        // What has 309 digits is on either side of the limit, and what one side takes the other side gives back.
+        assert_eq!(Big::Digits("9".repeat(309).as_bytes()).tagged(), None);
+        let longest = bytes(false, &[0xff; 128]).digits().unwrap();
+        assert_eq!(Big::Digits(&longest).tagged(), Some((false, vec![0xff; 128])));
     }
 }

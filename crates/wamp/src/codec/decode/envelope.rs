@@ -41,6 +41,11 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         self
     }
 
+    /// The message's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Whether another element follows.
     #[inline]
     pub(super) fn more(&mut self) -> Result<bool> {
@@ -207,8 +212,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
 pub(super) struct Field<'e, 'a, R> {
     r: &'e mut R,
     frame: &'a Bytes,
-    /// The message's name.
-    pub(super) name: &'static str,
+    name: &'static str,
 }
 
 impl<'a, R: Reader<'a>> Field<'_, 'a, R> {

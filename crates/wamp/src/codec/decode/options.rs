@@ -156,9 +156,7 @@ pub(super) fn ignored<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>) -> Result<()> 
 
 pub(super) fn revocation<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>, of: &'static str) -> Result<Revocation> {
     let (mut id, mut reason) = (None, None);
-    let mut message = "";
     e.options("Details", |field, key| {
-        message = field.name;
         match key {
             _ if key == of.as_bytes() => id = Some(field.id(of)?),
             b"reason" => reason = Some(field.text("reason")?),
@@ -168,7 +166,10 @@ pub(super) fn revocation<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>, of: &'stati
     })?;
     match id {
         Some(id) => Ok(Revocation { id, reason }),
-        None => Err(DecodeError::Option { message, option: of, expected: "there, since the request is 0" }),
+        None => {
+            let expected = "there, since the request is 0";
+            Err(DecodeError::Option { message: e.name(), option: of, expected })
+        }
     }
 }
 

@@ -166,7 +166,8 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
             Some(b'{') => Kind::Map,
             Some(b'"') => Kind::Text,
             Some(b'n') => Kind::Null,
-            Some(_) => Kind::Other,
+            Some(b't' | b'f' | b'-' | b'0'..=b'9') => Kind::Other,
+            Some(_) => return malformed("a value or number is none that JSON has"),
             None => return malformed("it ends too early"),
         })
     }
