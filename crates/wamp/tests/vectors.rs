@@ -1,4 +1,5 @@
 //! The test vectors of the WAMP specification's own test suite. They stand in the repository, not in the package.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

@@ -514,9 +514,11 @@ fn nesting_when_beyond_the_limit_is_refused() {
 
 #[test]
 fn options_when_standing_twice_count_last() {
-    for serializer in [JSON] {
+    for serializer in Serializer::ALL {
         let text = r#"[16,1,{"acknowledge":true,"enc_key":"a","acknowledge":false,"enc_key":"b"},"a"]"#;
-        let Message::Publish(publish) = read(serializer, text).unwrap() else { panic!() };
+        let Message::Publish(publish) = decode(serializer, &frame(serializer, text)).unwrap() else {
+            panic!()
+        };
         assert!(!publish.options.acknowledge);
         let passthru = publish.options.passthru.unwrap();
         assert_eq!(passthru.0, [("enc_key".into(), Value::Text("b".into()))]);
