@@ -37,8 +37,8 @@ pub use place::Place;
 pub use rawsocket::{RawSocketConfig, RawSocketOptions};
 #[cfg(feature = "reader")]
 pub use reader::{
-    Context, EMBEDDED_JSON, Finding, Findings, Format, Loaded, LocateError, Located, MAX_FILE_SIZE, Purpose,
-    Severity, Span, load, locate, parse_str,
+    Context, EMBEDDED_JSON, Finding, Findings, Format, Key, Loaded, LocateError, Located, MAX_FILE_SIZE,
+    Purpose, Severity, Span, keys, load, locate, parse_str,
 };
 pub use realm::{
     Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SlowConsumer,

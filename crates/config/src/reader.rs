@@ -10,8 +10,10 @@ mod auth;
 mod cross;
 mod cursor;
 mod endpoint;
+mod files;
 mod finding;
 mod json;
+mod keys;
 mod locate;
 mod rawsocket;
 mod realm;
@@ -31,6 +33,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use finding::{Finding, Findings, Purpose, Severity};
+pub use keys::{Key, keys};
 pub use locate::{LocateError, Located, locate};
 pub use source::Span;
 
@@ -92,7 +95,8 @@ impl Node {
     }
 }
 
-/// Reads a configuration file. Relative paths in it start at its directory.
+/// Reads a configuration file. Relative paths in it start at its directory. In contrast to [`parse_str`]
+/// this also looks whether the folders that the configuration names are there, and warns if not.
 pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let name = file.display().to_string();
     let node_dir = file.parent().unwrap_or(Path::new(""));
@@ -108,7 +112,13 @@ pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
         Ok(_) => {}
     }
     match std::fs::read(file).map(String::from_utf8) {
-        Ok(Ok(text)) => parse_str(&text, format, &Context { name: &name, node_dir, env }),
+        Ok(Ok(text)) => {
+            let mut loaded = parse_str(&text, format, &Context { name: &name, node_dir, env });
+            if let Some(node) = &loaded.node {
+                files::check(node, &mut loaded.findings);
+            }
+            loaded
+        }
         Ok(Err(error)) => {
             let at = error.utf8_error().valid_up_to();
             refused(&name, format!("configuration file is not UTF-8: byte {at} is wrong"))
@@ -119,8 +129,18 @@ pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
 
 /// Reads a configuration from a text. Total: any text gives an answer.
 pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
+    read(text, format, context, None).0
+}
+
+/// Reads, and hands the record of keys back.
+fn read(
+    text: &str,
+    format: Format,
+    context: &Context<'_>,
+    record: Option<RefCell<keys::Record>>,
+) -> (Loaded, Option<RefCell<keys::Record>>) {
     if text.len() > MAX_FILE_SIZE {
-        return refused(context.name, too_large());
+        return (refused(context.name, too_large()), record);
     }
     let lines = source::Lines::new(text);
     let tree = match format {
@@ -139,7 +159,7 @@ pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
             };
             let text = source::masked(text, None);
             let findings = Findings::new(context.name.to_owned(), text, BTreeMap::new(), vec![finding]);
-            return Loaded { node: None, findings };
+            return (Loaded { node: None, findings }, record);
         }
     };
     let mut places = BTreeMap::new();
@@ -150,11 +170,12 @@ pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
         node_dir: context.node_dir,
         findings: RefCell::new(found),
         ids: cursor::Ids::default(),
+        record,
     };
     let node = top::node(&cursor::Val::root(&cx, &tree));
     let text = source::masked(text, Some(&tree));
     let findings = Findings::new(context.name.to_owned(), text, places, cx.findings.take());
-    Loaded { node: node.filter(|_| !findings.has_errors()), findings }
+    (Loaded { node: node.filter(|_| !findings.has_errors()), findings }, cx.record)
 }
 
 fn too_large() -> String {

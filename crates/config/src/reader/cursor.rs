@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::finding::{Finding, Severity};
+use super::keys::Record;
 use super::source::{Span, is_secret};
 use super::suggest::nearest;
 use super::tree::{Entry, Kind, Node};
@@ -27,6 +28,8 @@ pub(crate) struct Cx<'t> {
     pub(crate) findings: RefCell<Vec<Finding>>,
     /// Default IDs given out so far, by kind.
     pub(crate) ids: Ids,
+    /// Notes the keys that were asked for, when somebody wants to know them.
+    pub(crate) record: Option<RefCell<Record>>,
 }
 
 /// Counters of default IDs: they number over the whole node, in order of appearance.
@@ -82,6 +85,8 @@ pub(crate) struct Val<'t> {
     pub(crate) place: Place,
     /// As in `attribute "port" in listening tcp endpoint`.
     label: String,
+    /// The map and the key that it is the value of, or an item in the value of.
+    origin: Option<(Cow<'static, str>, &'t str)>,
     secret: bool,
 }
 
@@ -99,7 +104,8 @@ pub(crate) struct Map<'t> {
 impl<'t> Val<'t> {
     /// The whole configuration.
     pub(crate) fn root(cx: &'t Cx<'t>, node: &'t Node) -> Self {
-        Self { cx, node, place: Place::root(), label: "the configuration".to_owned(), secret: false }
+        let label = "the configuration".to_owned();
+        Self { cx, node, place: Place::root(), label, origin: None, secret: false }
     }
 
     /// The value as messages show it.
@@ -220,6 +226,7 @@ impl<'t> Val<'t> {
             node,
             place: self.place.index(index),
             label: format!("an item of {}", self.label),
+            origin: self.origin.clone(),
             secret: self.secret,
         };
         Some(items.iter().enumerate().map(item).collect())
@@ -246,8 +253,16 @@ impl<'t> Val<'t> {
         })
     }
 
+    /// Says which words this value may be, for the record; whoever calls it then reads the value.
+    pub(crate) fn has_words<'w>(&self, words: impl IntoIterator<Item = &'w str>) {
+        if let (Some(record), Some((within, key))) = (&self.cx.record, &self.origin) {
+            record.borrow_mut().words(within, key, words, self.as_str().map(|text| (text, &self.place)));
+        }
+    }
+
     /// One of a closed set of words.
     pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        self.has_words(words.iter().map(|(word, _)| *word));
         let text = self.str()?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -285,6 +300,7 @@ impl<'t> Map<'t> {
             node: &entry.value,
             place: self.place.key(&entry.key),
             label: format!("attribute {:?} in {}", entry.key, self.what),
+            origin: Some((self.what.clone(), &entry.key)),
             secret: is_secret(&entry.key),
         }
     }
@@ -395,6 +411,12 @@ impl<'t> Map<'t> {
 
     fn report_unknown(&self, severity: Severity, trap: &dyn Fn(&str) -> Option<String>) {
         let known = self.known.borrow();
+        if let Some(record) = &self.cx.record {
+            for key in known.iter().copied() {
+                let place = self.has(key).then(|| self.place.key(key));
+                record.borrow_mut().key(&self.what, key, place);
+            }
+        }
         let absent: Vec<&str> = known.iter().copied().filter(|key| !self.has(key)).collect();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let near = || {

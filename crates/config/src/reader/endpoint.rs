@@ -19,6 +19,7 @@ const TYPES: [&str; 5] = ["tcp", "unix", "twisted", "onion", "fd"];
 pub(crate) fn listening(value: &Val<'_>) -> Option<ListenEndpoint> {
     let map = value.map("listening endpoint")?;
     let kind = map.req("type")?;
+    kind.has_words(TYPES);
     match kind.str()? {
         "tcp" => tcp(value).map(ListenEndpoint::Tcp),
         "unix" => unix(value).map(ListenEndpoint::Unix),

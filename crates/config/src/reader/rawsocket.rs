@@ -20,7 +20,7 @@ pub(crate) fn rawsocket(map: &Map<'_>) -> RawSocketConfig {
         place: map.place.clone(),
         serializers: serializers(map, false),
         auth: authentication(map),
-        debug: map.bool("debug", false),
+        debug: debug(map),
         options: options.map(|options| read_options(&options)).unwrap_or_default(),
     }
 }
@@ -52,6 +52,16 @@ fn read_options(map: &Map<'_>) -> RawSocketOptions {
     options
 }
 
+/// `debug`.
+pub(crate) fn debug(map: &Map<'_>) -> bool {
+    let debug = map.bool("debug", false);
+    if debug {
+        let why = "how much is logged is set for the whole node, by --loglevel";
+        map.ignored(Severity::Note, "debug", why);
+    }
+    debug
+}
+
 /// `auth`, absent like empty.
 pub(crate) fn authentication(map: &Map<'_>) -> Option<AuthConfig> {
     let value = map.get("auth")?;
@@ -78,6 +88,7 @@ pub(crate) fn serializers(map: &Map<'_>, batched: bool) -> Vec<Serializer> {
 }
 
 fn serializer(item: &Val<'_>, batched: bool) -> Option<Serializer> {
+    item.has_words(Serializer::ALL.map(Serializer::name).into_iter().chain(batched.then_some("flatbuffers")));
     let name = item.str()?;
     if let Some(serializer) = Serializer::from_name(name) {
         return Some(serializer);

@@ -66,10 +66,14 @@ fn realm_options(map: &Map<'_>) -> RealmOptions {
     if bridge_meta_api {
         map.ignored(Severity::Warning, "bridge_meta_api", "there is no management realm");
     }
+    let enable_meta_api = map.get("enable_meta_api").and_then(|value| value.bool());
+    if enable_meta_api == Some(true) {
+        map.ignored(Severity::Warning, "enable_meta_api", "this release has no meta API");
+    }
     let options = RealmOptions {
         event_dispatching_chunk_size: chunk,
         uri_check: check.unwrap_or(defaults.uri_check),
-        enable_meta_api: map.bool("enable_meta_api", defaults.enable_meta_api),
+        enable_meta_api: enable_meta_api.unwrap_or(defaults.enable_meta_api),
         bridge_meta_api,
     };
     map.finish(&plain);

@@ -45,11 +45,15 @@ fn version(map: &Map<'_>) {
 
 fn controller(map: &Map<'_>) -> Controller {
     let defaults = Controller::default();
-    let mut controller = Controller {
-        id: map.get("id").and_then(|id| checked_id(&id, true)),
-        reload: map.bool("reload", defaults.reload),
-        ..defaults
-    };
+    let id = map.get("id").and_then(|id| checked_id(&id, true));
+    if id.is_some() {
+        map.ignored(Severity::Note, "id", "nothing shows it yet");
+    }
+    let reload = map.get("reload").and_then(|value| value.bool());
+    if reload == Some(true) {
+        map.ignored(Severity::Warning, "reload", "this release has no control socket");
+    }
+    let mut controller = Controller { id, reload: reload.unwrap_or(defaults.reload), ..defaults };
     if let Some(options) = map.get("options").and_then(|options| options.map("controller options")) {
         controller_options(&options, &mut controller);
     }
@@ -86,12 +90,19 @@ fn keyring(map: &Map<'_>) {
 fn controller_options(map: &Map<'_>, controller: &mut Controller) {
     if let Some(title) = map.get("title").and_then(|title| title.str()) {
         title.clone_into(&mut controller.title);
+        map.ignored(Severity::Note, "title", "the process keeps the name of its program");
     }
     if let Some(value) = map.get("shutdown") {
         let words = ShutdownTrigger::ALL.map(|trigger| (trigger.name(), trigger));
         let values = if value.as_str().is_some() { Some(vec![value]) } else { value.list() };
         if let Some(values) = values {
-            controller.shutdown = values.iter().filter_map(|value| value.word(&words)).collect();
+            let triggers: Vec<_> = values.iter().filter_map(|value| value.word(&words)).collect();
+            if triggers.len() == values.len() {
+                let why = "workers are no processes that could exit; a node ends when it is told to or when \
+                           a listener fails";
+                map.ignored(Severity::Note, "shutdown", why);
+            }
+            controller.shutdown = triggers;
         }
     }
     if let Some(threads) = map.int("threads", 0..=1024) {

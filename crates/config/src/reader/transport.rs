@@ -29,6 +29,7 @@ const ENDPOINT_KEYS: [&str; 6] = ["port", "portrange", "interface", "host", "bac
 pub(crate) fn transport(value: &Val<'_>) -> Option<Transport> {
     let map = value.map("transport")?;
     let kind = map.req("type")?;
+    kind.has_words(TYPES);
     let read: fn(&Map<'_>) -> Option<TransportProtocol> = match kind.str()? {
         "universal" => universal,
         "websocket" => |map| Some(TransportProtocol::WebSocket(Box::new(websocket::websocket(map)))),

@@ -92,20 +92,25 @@ fn read_options(map: &Map<'_>) -> WebOptions {
     if client_timeout.is_some() && map.has("idle_timeout") {
         map.ignored(Severity::Warning, "idle_timeout", "\"client_timeout\" means the same and comes first");
     }
+    let hsts_max_age = map.int("hsts_max_age", 0..=i64::MAX).and_then(|age| u64::try_from(age).ok());
     let options = WebOptions {
         access_log: map.bool("access_log", d.access_log),
         display_tracebacks: map.bool("display_tracebacks", d.display_tracebacks),
         hsts: map.bool("hsts", d.hsts),
-        hsts_max_age: map
-            .int("hsts_max_age", 0..=i64::MAX)
-            .and_then(|age| u64::try_from(age).ok())
-            .unwrap_or(d.hsts_max_age),
+        hsts_max_age: hsts_max_age.unwrap_or(d.hsts_max_age),
         client_timeout,
         header_timeout: map.ms("header_timeout", d.header_timeout),
         max_header_bytes: map.size("max_header_bytes", 1024..=1 << 20, d.max_header_bytes),
         idle_timeout: map.ms("idle_timeout", d.idle_timeout),
         allowed_hosts: map.get("allowed_hosts").and_then(|hosts| allowed_hosts(&hosts)),
     };
+    if options.display_tracebacks {
+        let why = "pages never tell what went wrong inside the node; the log does";
+        map.ignored(Severity::Warning, "display_tracebacks", why);
+    }
+    if hsts_max_age.is_some() && !options.hsts {
+        map.ignored(Severity::Note, "hsts_max_age", "\"hsts\" is not on");
+    }
     map.finish(&plain);
     options
 }
@@ -166,6 +171,7 @@ fn read_paths(map: &Map<'_>) -> Vec<WebPath> {
 fn service(path: &str, value: &Val<'_>) -> Option<WebPath> {
     let map = value.map("web service")?;
     let kind = map.req("type")?;
+    kind.has_words(SERVICES.into_iter().chain(OTHERS));
     let type_name = kind.str()?;
     if !SERVICES.contains(&type_name) {
         unknown_service(&kind, type_name);
@@ -233,12 +239,7 @@ fn static_files(map: &Map<'_>) -> Option<StaticConfig> {
             for key in ["package", "resource"] {
                 map.req(key).and_then(|value| value.non_empty());
             }
-            map.cx.unsupported(
-                &map.place,
-                map.span,
-                "a static web service from a Python package",
-                Some("give the directory of the files"),
-            );
+            map.unsupported("package", Some("give the \"directory\" of the files"));
             None
         }
         (true, None) => directory.map(|_| config),

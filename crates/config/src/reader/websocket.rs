@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::cursor::{Map, Val, plain};
 use super::finding::Severity;
-use super::rawsocket::{MAX_SEND_QUEUE, authentication, serializers};
+use super::rawsocket::{MAX_SEND_QUEUE, authentication, debug, serializers};
 use super::tree::Kind;
 use crate::{Serializer, WebSocketConfig, WebSocketOptions};
 
 /// Largest frame and message, bytes.
 const MAX_SIZE: i64 = 67_108_864;
+
+/// Why Flash policies are ignored.
+const FLASH: &str = "no browser runs Flash any more";
 
 /// All names under `options`, to recognise them one level too high.
 pub(crate) const OPTIONS: [&str; 29] = [
@@ -56,7 +59,7 @@ pub(crate) fn websocket(map: &Map<'_>) -> WebSocketConfig {
         url,
         serializers,
         auth: authentication(map),
-        debug: map.bool("debug", false),
+        debug: debug(map),
         options,
     }
 }
@@ -151,13 +154,19 @@ fn read_options(map: &Map<'_>, serializers: &[Serializer]) -> WebSocketOptions {
         hello_timeout: map.ms("hello_timeout", d.hello_timeout),
         max_send_queue: map.size("max_send_queue", 1..=MAX_SEND_QUEUE, d.max_send_queue),
     };
+    if !options.tcp_nodelay {
+        let why = "it is always on; what is to be sent together leaves in one write anyway";
+        map.ignored(Severity::Warning, "tcp_nodelay", why);
+    }
     if let Some(compression) = map.get("compression") {
         read_compression(&compression);
     }
     let flash = map.get("enable_flash_policy").and_then(|value| value.bool()).unwrap_or(false);
-    map.get("flash_policy").and_then(|value| value.str());
     if flash {
-        map.ignored(Severity::Warning, "enable_flash_policy", "no browser runs Flash any more");
+        map.ignored(Severity::Warning, "enable_flash_policy", FLASH);
+    }
+    if map.get("flash_policy").and_then(|value| value.str()).is_some() {
+        map.ignored(Severity::Warning, "flash_policy", FLASH);
     }
     map.finish(&|key| match key {
         "serializers" | "serializer" | "auth" | "cookie" | "url" => {

@@ -13,6 +13,7 @@ const TYPES: [&str; 5] = ["router", "container", "guest", "websocket-testee", "p
 pub(crate) fn worker(value: &Val<'_>) -> Option<RouterWorker> {
     let map = value.map("worker")?;
     let kind = map.req("type")?;
+    kind.has_words(TYPES);
     let type_name = kind.str()?;
     if !TYPES.contains(&type_name) {
         let hint = nearest(type_name, TYPES).map(|word| format!("did you mean {word:?}?"));
@@ -79,7 +80,7 @@ fn router(value: &Val<'_>) -> Option<RouterWorker> {
 /// here, so most have nothing to act on.
 fn native_options(map: &Map<'_>) {
     map.get("disabled");
-    map.get("extra");
+    map.ignored(Severity::Note, "extra", "no Python code runs inside this worker");
     for key in ["python", "title"] {
         if map.get(key).and_then(|value| value.str()).is_some() {
             map.ignored(Severity::Note, key, "workers are no processes of their own");

@@ -32,6 +32,32 @@ fn examples_when_loaded() {
 }
 
 #[test]
+fn folder_when_missing_is_a_warning_of_the_file_and_not_of_the_text() {
+    let text = r#"{"version": 2, "workers": [{"type": "router", "transports": [
+        {"type": "web", "endpoint": {"type": "unix", "path": "run/a.sock", "mode": "0600"}, "paths": {
+            "/": {"type": "static", "directory": "here"}, "a": {"type": "static", "directory": "gone"},
+            "b": {"type": "path", "paths": {"c": {"type": "static", "directory": "config.json"}}}}},
+        {"type": "universal", "endpoint": {"type": "unix", "path": "b.sock", "mode": "0600"}, "web": {"paths": {
+            "/": {"type": "static", "directory": "gone"}}}}]}]}"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("here")).unwrap();
+    std::fs::write(dir.path().join("config.json"), text).unwrap();
+    let loaded = load(&dir.path().join("config.json"), &env);
+    sound(&loaded);
+    let here = dir.path().display().to_string();
+    let said: Vec<_> = loaded.findings.iter().map(|f| f.to_string().replace(&here, "~")).collect();
+    let expected = [
+        "workers[0].transports[0].endpoint.path: the folder ~/run does not exist on this machine",
+        "workers[0].transports[0].paths.a.directory: the folder ~/gone does not exist on this machine",
+        "workers[0].transports[0].paths.b.paths.c.directory: the folder ~/config.json is not a folder",
+        "workers[0].transports[1].web.paths[\"/\"].directory: the folder ~/gone does not exist on this machine",
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(loaded.findings.count(Severity::Warning), 4);
+    assert_eq!(lines(&json(text)), Vec::<String>::new());
+}
+
+#[test]
 fn embedded_node_when_read() {
     let loaded = json(EMBEDDED_JSON);
     assert_eq!(lines(&loaded), Vec::<String>::new());

@@ -136,6 +136,7 @@ fn top_level_when_wrong() {
             r#"{"version": true, "controller": {"id": "1", "keyring": {"type": "file"}, "manhole": {}, "connections": [], "enable_docker": true, "tor": {}, "options": {"shutdown": ["x"], "threads": -1}}}"#,
             &[
                 r#"1:13: error: version: invalid type bool for attribute "version" in the configuration: must be int (1..2)"#,
+                r#"1:34: note: controller.id: attribute "id" in controller is accepted, but has no effect: nothing shows it yet"#,
                 r#"1:40: error: controller.id: invalid value "1" for attribute "id" in controller: an ID is 3 to 64 characters of a-z, 0-9 and _, beginning with a letter"#,
                 r#"1:45: warning: controller.keyring: attribute "keyring" in controller is valid, but this release does not run it"#,
                 r#"1:56: error: controller.keyring: missing mandatory attribute "path" in keyring"#,

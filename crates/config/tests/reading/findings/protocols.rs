@@ -202,7 +202,7 @@ fn web_when_wrong() {
             &[
                 r#"error: T.paths["/"]: missing mandatory attribute "directory" in static web service"#,
                 r#"error: T.paths.a: invalid value: give either "directory" or "package" and "resource", not both"#,
-                "warning: T.paths.b: a static web service from a Python package is valid, but this release does not run it (give the directory of the files)",
+                "warning: T.paths.b.package: attribute \"package\" in static web service is valid, but this release does not run it (give the \"directory\" of the files)",
                 r#"error: T.paths.c: unknown attribute "default_file" in static web service (put it under "options")"#,
                 r#"error: T.paths.c: unknown attribute "max_connections" in static web service (set it on the transport)"#,
             ],
