@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use transom_base::Stream;
 use transom_wamp::{
-    ClientRoles, Dict, Encoder, Features, Goodbye, Hello, HelloDetails, Id, Message, Payload, Serializer, Shape,
-    Value, Welcome, decode,
+    ClientRoles, Dict, Encoder, Features, Goodbye, Hello, HelloDetails, Id, Message, Payload, Serializer,
+    Shape, Value, Welcome, decode,
 };
 
 use crate::PATIENCE;
@@ -218,7 +218,11 @@ impl Client {
     }
 }
 
-async fn websocket(io: Box<dyn Stream>, path: &str, serializer: Serializer) -> WebSocketStream<Box<dyn Stream>> {
+async fn websocket(
+    io: Box<dyn Stream>,
+    path: &str,
+    serializer: Serializer,
+) -> WebSocketStream<Box<dyn Stream>> {
     let mut request = format!("ws://localhost{path}").into_client_request().unwrap();
     let protocol = serializer.subprotocol().parse().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);

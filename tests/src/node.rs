@@ -27,7 +27,8 @@ impl TestNode {
     /// a free port, whatever port they name.
     pub async fn start(transports: Value) -> Self {
         let permissions: Value = serde_json::from_str(ALL_ALLOWED).unwrap();
-        let realms = json!([{"name": "realm1", "roles": [{"name": "anonymous", "permissions": permissions}]}]);
+        let realms =
+            json!([{"name": "realm1", "roles": [{"name": "anonymous", "permissions": permissions}]}]);
         Self::start_with(realms, transports).await
     }
 

@@ -73,8 +73,7 @@ impl Program {
         let (mut out, mut err) = (String::new(), String::new());
         let mut stderr = self.child.stderr.take().unwrap();
         let all = async {
-            let (a, b) =
-                tokio::join!(self.stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
+            let (a, b) = tokio::join!(self.stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
             a.unwrap();
             b.unwrap();
             self.child.wait().await.unwrap()

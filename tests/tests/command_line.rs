@@ -90,7 +90,15 @@ async fn check_tells_every_mistake_at_once_with_its_place() {
     let (code, out, err) = run(dir.path(), &["check"]).await;
     assert_eq!(code, Some(1));
     let all = format!("{out}{err}");
-    for text in ["config.json:6:", "config.json:10:", "config.json:11:", "70000", "backlogg", "backlog", "serializers"] {
+    for text in [
+        "config.json:6:",
+        "config.json:10:",
+        "config.json:11:",
+        "70000",
+        "backlogg",
+        "backlog",
+        "serializers",
+    ] {
         assert!(all.contains(text), "{text} is missing:\n{all}");
     }
     assert!(all.contains("workers[0].transports[0].endpoint"), "{all}");

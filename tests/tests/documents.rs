@@ -69,8 +69,7 @@ fn every_example_node_directory_loads() {
     let configs: Vec<_> = found.iter().filter(|p| p.file_stem().is_some_and(|s| s == "config")).collect();
     assert!(configs.len() >= 4, "{configs:?}");
     for path in configs {
-        let format =
-            if path.extension().is_some_and(|e| e == "json") { Format::Json } else { Format::Yaml };
+        let format = if path.extension().is_some_and(|e| e == "json") { Format::Json } else { Format::Yaml };
         let text = std::fs::read_to_string(path).unwrap();
         loads(&text, format, &path.display().to_string(), path.parent().unwrap());
     }

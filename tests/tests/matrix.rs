@@ -4,8 +4,8 @@
 use serde_json::{Value as Json, json};
 use transom_tests::{Carrier, Client, Target, TestNode};
 use transom_wamp::{
-    Call, CallOptions, Dict, ErrorMessage, Id, Message, Publish, PublishOptions, Register, RegisterOptions, Serializer,
-    Subscribe, Unregister, Unsubscribe, Value, Yield, code,
+    Call, CallOptions, Dict, ErrorMessage, Id, Message, Publish, PublishOptions, Register, RegisterOptions,
+    Serializer, Subscribe, Unregister, Unsubscribe, Value, Yield, code,
 };
 
 /// The transports that carry WAMP, each on TCP and on a Unix socket.
@@ -73,8 +73,11 @@ async fn values_survive_between_every_pair_of_serializers() {
             let mut kwargs = Dict::default();
             kwargs.push("größe", 1u64 << 63);
             kwargs.push("list", vec![Value::Null, Value::Bool(true), Value::Float(0.5)]);
-            let args =
-                [Value::Binary(vec![0, 1, 254, 255].into()), Value::Int(-(1 << 53)), Value::from("€\u{1F600}\"\\\n")];
+            let args = [
+                Value::Binary(vec![0, 1, 254, 255].into()),
+                Value::Int(-(1 << 53)),
+                Value::from("€\u{1F600}\"\\\n"),
+            ];
             let payload = publisher.payload(&args, &kwargs);
             publish(&mut publisher, "com.example.values", payload, true).await;
             let Message::Event(event) = subscriber.receive().await else { panic!("no EVENT") };
@@ -105,7 +108,9 @@ async fn basic_profile(target: &Target, carrier: Carrier, serializer: Serializer
     let request = alice.request();
     let options = PublishOptions { exclude_me: Some(false), ..PublishOptions::default() };
     let payload = alice.nothing();
-    alice.send(Message::Publish(Publish { request, options, topic: "com.example.topic".into(), payload })).await;
+    alice
+        .send(Message::Publish(Publish { request, options, topic: "com.example.topic".into(), payload }))
+        .await;
     assert!(matches!(alice.receive().await, Message::Event(_)), "{label}");
     assert!(matches!(bob.receive().await, Message::Event(_)), "{label}");
 
@@ -132,12 +137,22 @@ async fn basic_profile(target: &Target, carrier: Carrier, serializer: Serializer
     let Message::Registered(registered) = bob.receive().await else { panic!("{label}: no REGISTERED") };
     let second = alice.request();
     alice.send(register(second)).await;
-    assert_error(alice.receive().await, code::REGISTER, second, "wamp.error.procedure_already_exists", &label);
+    assert_error(
+        alice.receive().await,
+        code::REGISTER,
+        second,
+        "wamp.error.procedure_already_exists",
+        &label,
+    );
 
     let payload = alice.args(&[Value::Int(20), Value::Int(22)]);
     let request = call(&mut alice, "com.example.procedure", payload.clone()).await;
     let Message::Invocation(invocation) = bob.receive().await else { panic!("{label}: no INVOCATION") };
-    assert_eq!((invocation.registration, &invocation.payload), (registered.registration, &payload), "{label}");
+    assert_eq!(
+        (invocation.registration, &invocation.payload),
+        (registered.registration, &payload),
+        "{label}"
+    );
     let payload = bob.args(&[Value::Int(42)]);
     bob.send(Message::Yield(Yield {
         request: invocation.request,
@@ -175,7 +190,10 @@ async fn basic_profile(target: &Target, carrier: Carrier, serializer: Serializer
 
     // Goodbye, and a new session on the same connection.
     assert!(matches!(alice.goodbye().await, Message::Goodbye(g) if g.reason == "wamp.close.goodbye_and_out"));
-    assert!(matches!(alice.hello("realm1").await, Message::Welcome(w) if w.session != welcome.session), "{label}");
+    assert!(
+        matches!(alice.hello("realm1").await, Message::Welcome(w) if w.session != welcome.session),
+        "{label}"
+    );
 }
 
 async fn subscribe(client: &mut Client, topic: &str) -> Id {
@@ -217,7 +235,11 @@ async fn call(client: &mut Client, procedure: &str, payload: transom_wamp::Paylo
 fn assert_error(message: Message, request_type: u16, request: Id, uri: &str, label: &str) {
     match message {
         Message::Error(e) => {
-            assert_eq!((e.request_type, e.request, e.error.as_str()), (request_type, request, uri), "{label}");
+            assert_eq!(
+                (e.request_type, e.request, e.error.as_str()),
+                (request_type, request, uri),
+                "{label}"
+            );
         }
         other => panic!("{label}: no ERROR {uri} but {other:?}"),
     }

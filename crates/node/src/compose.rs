@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use transom_base::{BoxFuture, ConnInfo, ConnectionHandler};
 use transom_config::{
-    AuthConfig, ListenEndpoint, RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
-    WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
+    AuthConfig, ListenEndpoint, RawSocketConfig, Transport, TransportProtocol, UniversalConfig,
+    UniversalWebSocket, WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
 };
 use transom_demux::{HttpSniff, RawSocketSniff, Section, Universal};
 use transom_endpoint::{Listener, TcpListener, UnixListener};
@@ -63,9 +63,15 @@ impl<'a> Composer<'a> {
                 Arc::new(HttpHandler::new(self.websocket(config), settings))
             }
             TransportProtocol::Web(config) => {
-                let http = HttpHandler::new(self.web(config)?, settings::http(Some(config), web_sockets(&config.paths)));
+                let http = HttpHandler::new(
+                    self.web(config)?,
+                    settings::http(Some(config), web_sockets(&config.paths)),
+                );
                 // Its one section is HTTP: who speaks something else is told so.
-                Arc::new(Universal::new([Section::new("HTTP", HttpSniff, Arc::new(http))], config.sniff_timeout))
+                Arc::new(Universal::new(
+                    [Section::new("HTTP", HttpSniff, Arc::new(http))],
+                    config.sniff_timeout,
+                ))
             }
             TransportProtocol::Universal(config) => self.universal(config)?,
         })

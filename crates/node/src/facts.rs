@@ -1,7 +1,7 @@
 //! What is known about the node while it runs, for the node page and the summary at the start.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -64,7 +64,11 @@ impl NodeFacts for PageFacts {
             TransportFacts {
                 id: served.id,
                 kind: served.kind.to_owned(),
-                urls: served.urls.into_iter().map(|(label, url)| UrlFacts { label: label.to_owned(), url }).collect(),
+                urls: served
+                    .urls
+                    .into_iter()
+                    .map(|(label, url)| UrlFacts { label: label.to_owned(), url })
+                    .collect(),
                 open: transport.counters.open.load(Ordering::Relaxed),
             }
         });

@@ -17,7 +17,8 @@ pub(crate) enum Format {
 /// Installs the log for the process. `RUST_LOG`, if set, takes the place of `level`.
 pub(crate) fn install(level: LevelFilter, format: Format, colors: bool) {
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors);
     // Fails only when a log is installed already, and then that one is used.
     let _ = match format {
         Format::Text => log.try_init(),

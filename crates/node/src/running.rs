@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use transom_base::{Counters, Deadline, Drain, Elapsed, Limit};
+use transom_base::{Counters, Deadline, Drain, Elapsed};
 use transom_config::{Node, Transport, TransportProtocol};
 use transom_endpoint::{Accepting, BoundAddr, Listener, accept_loop};
 use transom_router::Router;
@@ -34,7 +34,6 @@ pub struct RunningTransport {
     pub protocol: TransportProtocol,
     /// The addresses that are really bound.
     pub bound: Vec<BoundAddr>,
-    pub(crate) limit: Arc<Limit>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -106,7 +105,6 @@ impl RunningNode {
             id: transport.id.clone(),
             protocol: transport.protocol.clone(),
             bound: listener.bound(),
-            limit: accepting.limit.clone(),
             counters: accepting.counters.clone(),
         };
         Ok((running, Ready { listener, accepting }))

@@ -64,7 +64,10 @@ fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
         }
     };
     if let Err(problem) = make_node_dir(&located.node_dir) {
-        complain(&format!("Error: the node directory {} cannot be made: {problem}", located.node_dir.display()));
+        complain(&format!(
+            "Error: the node directory {} cannot be made: {problem}",
+            located.node_dir.display()
+        ));
         return None;
     }
     let Some(file) = located.file else {
