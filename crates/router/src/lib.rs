@@ -1,1 +1,39 @@
-//! A WAMP router: realms, broker and dealer, as a synchronous core
+//! A WAMP router as a synchronous core: realms with their broker and dealer, roles with their permissions, and the
+//! state machine of a session. It must not know sockets, framing or how messages are serialized.
+//!
+//! Start reading at [`Router`], which hands out the ports that transports open sessions at; then `port`, the state
+//! machine of one session; then `fanout` and `dealer`, the two hot paths.
+//!
+//! # Locks and order
+//! A message is routed on the task of the session that sent it. What sessions share is behind short locks, taken in
+//! the order table → topic or registration → a session's calls → its sink, and nothing is encoded, logged, dropped
+//! or awaited under them. SUBSCRIBED, UNSUBSCRIBED and REGISTERED are queued under the lock that changes the set, an
+//! EVENT under the read lock of its topic, an INVOCATION under that of its registration, an answer under the lock of
+//! its caller's calls. So no EVENT precedes SUBSCRIBED or follows UNSUBSCRIBED, and nothing follows GOODBYE.
+//!
+//! # What is not offered
+//! The features that WELCOME names are all there are. Without them: patterns, shared registrations and the other
+//! options of REGISTER are refused with `wamp.error.option_not_allowed`; a CANCEL of any mode ends the call for the
+//! caller alone; `timeout` and `receive_progress` of CALL, `retain` and `get_retained` have no effect; procedures
+//! under `wamp.` do not exist.
+
+mod broker;
+mod calls;
+mod dealer;
+mod decision;
+mod fanout;
+mod filter;
+mod port;
+mod realm;
+mod reply;
+mod role;
+mod router;
+mod scratch;
+mod session;
+mod status;
+mod sync;
+mod table;
+mod uri;
+
+pub use router::Router;
+pub use status::{RealmStatus, RouterStatus};

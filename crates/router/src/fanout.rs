@@ -1,0 +1,337 @@
+//! One event on its way to the subscribers of its topic. It is encoded once for each serializer they use, before the
+//! topic's lock is taken, and offered to all of them under its read lock.
+//!
+//! A fan-out that is longer than the realm's chunk size lets go of the lock between chunks and is continued from where
+//! it was; its publisher is not read from meanwhile, so that its events stay in order. The same holds for one that
+//! waits for subscribers of a role with the policy `push-back`.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use transom_config::SlowConsumer;
+use transom_wamp::{Class, Encoded, Encoder, Id, Message, Offered, Outgoing, Serializer};
+
+use crate::broker::{Subscriber, Topic};
+use crate::filter::Filter;
+use crate::realm::Realm;
+use crate::scratch;
+use crate::session::Session;
+use crate::sync::atomic::Ordering;
+
+const SERIALIZERS: usize = Serializer::ALL.len();
+
+pub(crate) struct Fanout {
+    topic: Arc<Topic>,
+    event: Message,
+    /// The publisher, where it does not get its own event.
+    except: Option<Id>,
+    filter: Option<Box<Filter>>,
+    /// The number of the subscriber to continue with.
+    next: u64,
+    /// Subscribers from this number on came after the event; none = not begun.
+    end: Option<u64>,
+    /// Kept only from one chunk to the next.
+    frames: Box<[Option<Frame>]>,
+    /// Those whose role asks the publisher to wait.
+    blocked: Vec<(u64, Arc<Session>)>,
+}
+
+/// Where a fan-out is after a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Everybody was looked at and nobody is waited for.
+    Done,
+    /// Some are left, or waited for.
+    Unfinished,
+    /// The topic is not in use any more; nothing happened.
+    Dead,
+}
+
+/// Why the topic's lock was let go of.
+enum Stopped {
+    Dead,
+    End,
+    Chunk,
+    Missing(Serializer),
+}
+
+/// An encoded event in memory of its own.
+struct Frame {
+    head: Box<[u8]>,
+    body: Bytes,
+    tail: &'static [u8],
+}
+
+/// An event as far as it is encoded.
+struct Ready<'a>([Slot<'a>; SERIALIZERS]);
+
+enum Slot<'a> {
+    Not(&'a mut Encoder),
+    Is(Encoded<'a>),
+    /// Only while it changes.
+    Between,
+}
+
+/// What is done after the lock is released.
+enum Effect {
+    Lags(Arc<Session>),
+    Recovers(Arc<Session>),
+    Disconnect(Arc<Session>),
+    TooLarge(Arc<Session>),
+}
+
+type Effects = SmallVec<[Effect; 2]>;
+
+impl<'a> Ready<'a> {
+    fn new(encoders: &'a mut [Encoder; SERIALIZERS], frames: &'a [Option<Frame>]) -> Self {
+        let mut frames = frames.iter();
+        Ready(encoders.each_mut().map(|encoder| match frames.next() {
+            Some(Some(frame)) => Slot::Is(frame.encoded()),
+            _ => Slot::Not(encoder),
+        }))
+    }
+
+    fn encode(&mut self, serializer: Serializer, event: &Message) {
+        let Some(slot) = self.0.get_mut(serializer as usize) else { return };
+        *slot = match std::mem::replace(slot, Slot::Between) {
+            Slot::Not(encoder) => Slot::Is(encoder.encode(serializer, event)),
+            encoded => encoded,
+        };
+    }
+
+    fn get(&self, serializer: Serializer) -> Option<Encoded<'a>> {
+        match self.0.get(serializer as usize) {
+            Some(Slot::Is(encoded)) => Some(*encoded),
+            _ => None,
+        }
+    }
+
+    fn keep(&self) -> Box<[Option<Frame>]> {
+        let keep = |serializer| {
+            let Encoded { head, body, tail } = self.get(serializer)?;
+            Some(Frame { head: head.into(), body: body.clone(), tail })
+        };
+        Serializer::ALL.into_iter().map(keep).collect()
+    }
+}
+
+impl Frame {
+    fn encoded(&self) -> Encoded<'_> {
+        Encoded { head: &self.head, body: &self.body, tail: self.tail }
+    }
+}
+
+impl Fanout {
+    pub(crate) fn new(
+        topic: Arc<Topic>,
+        event: Message,
+        except: Option<Id>,
+        filter: Option<Box<Filter>>,
+    ) -> Self {
+        Fanout {
+            topic,
+            event,
+            except,
+            filter,
+            next: 0,
+            end: None,
+            frames: Default::default(),
+            blocked: Vec::new(),
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<Topic> {
+        &self.topic
+    }
+
+    /// The same event for the topic that took the place of one that is [`Progress::Dead`].
+    pub(crate) fn restart(mut self, topic: Arc<Topic>) -> Self {
+        if let Message::Event(event) = &mut self.event {
+            event.subscription = topic.id;
+        }
+        Fanout { topic, ..self }
+    }
+
+    /// Delivers one chunk.
+    pub(crate) fn step(&mut self, realm: &Realm) -> Progress {
+        let mut effects = Effects::new();
+        let frames = std::mem::take(&mut self.frames);
+        let progress = scratch::events(|encoders| {
+            let mut ready = Ready::new(encoders, &frames);
+            for serializer in Serializer::ALL {
+                if self.topic.uses(serializer) {
+                    ready.encode(serializer, &self.event);
+                }
+            }
+            let mut left = realm.chunk;
+            let stopped = loop {
+                match self.offer(&ready, &mut left, &mut effects) {
+                    // Somebody with another serializer came at this moment.
+                    Stopped::Missing(serializer) => ready.encode(serializer, &self.event),
+                    stopped => break stopped,
+                }
+            };
+            match stopped {
+                Stopped::Dead => Progress::Dead,
+                Stopped::End if self.blocked.is_empty() => Progress::Done,
+                Stopped::End | Stopped::Chunk | Stopped::Missing(_) => {
+                    self.frames = ready.keep();
+                    Progress::Unfinished
+                }
+            }
+        });
+        run(effects, realm);
+        progress
+    }
+
+    /// Offers the event until the end, the end of the chunk, or a subscriber whose serializer was not foreseen.
+    fn offer(&mut self, ready: &Ready<'_>, left: &mut usize, effects: &mut Effects) -> Stopped {
+        let subscribers = self.topic.subscribers.read();
+        if subscribers.dead && self.end.is_none() {
+            return Stopped::Dead;
+        }
+        let end = *self.end.get_or_insert(subscribers.next);
+        let from = match self.next {
+            0 => 0,
+            next => subscribers.list.partition_point(|subscriber| subscriber.number < next),
+        };
+        for subscriber in subscribers.list.get(from..).unwrap_or_default() {
+            if subscriber.number >= end {
+                break;
+            }
+            if *left == 0 {
+                self.next = subscriber.number;
+                return Stopped::Chunk;
+            }
+            if self.except != Some(subscriber.id)
+                && self.filter.as_ref().is_none_or(|filter| filter.admits(&subscriber.session))
+            {
+                let Some(message) = ready.get(subscriber.serializer) else {
+                    self.next = subscriber.number;
+                    return Stopped::Missing(subscriber.serializer);
+                };
+                if deliver(subscriber, message, effects) == Delivered::Blocked {
+                    self.blocked.push((subscriber.number, subscriber.session.clone()));
+                }
+            }
+            *left -= 1;
+        }
+        self.next = end;
+        Stopped::End
+    }
+
+    /// Goes on after [`Progress::Unfinished`]; one chunk for each call.
+    pub(crate) fn poll(&mut self, realm: &Realm, cx: &mut Context<'_>) -> Poll<()> {
+        if self.end != Some(self.next)
+            && self.step(realm) == Progress::Unfinished
+            && self.end != Some(self.next)
+        {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut effects = Effects::new();
+        let mut blocked = std::mem::take(&mut self.blocked);
+        blocked.retain(|(number, session)| {
+            if session.sink.poll_room(cx).is_pending() {
+                return true;
+            }
+            if self.offer_again(*number, session.serializer, &mut effects) == Delivered::Blocked {
+                // Others were faster; ask for the next room.
+                if session.sink.poll_room(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+                return true;
+            }
+            false
+        });
+        self.blocked = blocked;
+        run(effects, realm);
+        if self.blocked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Delivers the rest at once, because the publisher leaves; who has no room now does not get it.
+    pub(crate) fn finish(mut self, realm: &Realm) {
+        while self.end != Some(self.next) && self.step(realm) == Progress::Unfinished {}
+        let mut effects = Effects::new();
+        for (number, session) in std::mem::take(&mut self.blocked) {
+            if self.offer_again(number, session.serializer, &mut effects) == Delivered::Blocked {
+                effects.push(Effect::Lags(session));
+            }
+        }
+        run(effects, realm);
+    }
+
+    fn offer_again(&self, number: u64, serializer: Serializer, effects: &mut Effects) -> Delivered {
+        let Some(Some(frame)) = self.frames.get(serializer as usize) else { return Delivered::Settled };
+        let subscribers = self.topic.subscribers.read();
+        match subscribers.list.binary_search_by_key(&number, |subscriber| subscriber.number) {
+            Ok(at) => match subscribers.list.get(at) {
+                Some(subscriber) => deliver(subscriber, frame.encoded(), effects),
+                None => Delivered::Settled,
+            },
+            // It has unsubscribed.
+            Err(_) => Delivered::Settled,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    /// Queued, or dropped for good.
+    Settled,
+    /// To be tried again when there is room.
+    Blocked,
+}
+
+/// Offers an event to one subscriber.
+fn deliver(subscriber: &Subscriber, message: Encoded<'_>, effects: &mut Effects) -> Delivered {
+    match subscriber.sink.offer(Outgoing { class: Class::Normal, message }) {
+        Offered::Queued => {
+            if subscriber.lagging.load(Ordering::Relaxed) {
+                subscriber.lagging.store(false, Ordering::Relaxed);
+                effects.push(Effect::Recovers(subscriber.session.clone()));
+            }
+        }
+        Offered::Full => match subscriber.session.role.slow_consumer {
+            SlowConsumer::Drop => {
+                subscriber.lagging.store(true, Ordering::Relaxed);
+                effects.push(Effect::Lags(subscriber.session.clone()));
+            }
+            SlowConsumer::Disconnect => effects.push(Effect::Disconnect(subscriber.session.clone())),
+            SlowConsumer::PushBack => return Delivered::Blocked,
+        },
+        Offered::TooLarge => effects.push(Effect::TooLarge(subscriber.session.clone())),
+        Offered::Closed => {}
+    }
+    Delivered::Settled
+}
+
+/// Counts and says what happened. Each row of dropped events makes one line at its beginning and one at its end.
+fn run(effects: Effects, realm: &Realm) {
+    for effect in effects {
+        match &effect {
+            Effect::Recovers(session) => {
+                if let Some(dropped) = session.recovers() {
+                    tracing::info!(session = %session.id, dropped, "a subscriber takes events again");
+                }
+                continue;
+            }
+            Effect::Lags(session) => {
+                if session.lags() {
+                    tracing::info!(session = %session.id, "dropping events for a subscriber that is too slow");
+                }
+            }
+            Effect::Disconnect(session) => {
+                if session.lags() {
+                    session.too_slow();
+                }
+            }
+            Effect::TooLarge(session) => {
+                tracing::info!(session = %session.id, "dropped an event that is larger than its subscriber accepts");
+            }
+        }
+        realm.dropped_events.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,158 @@
+//! A role of a realm: its permissions, compiled, and its policy for slow consumers.
+//!
+//! Among the rules that match a URI an exact one wins, else a wildcard rule, else a prefix rule; of several of one kind
+//! the longest, of equals the later.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+use transom_config::{Authorization, MatchPolicy, Permission, SlowConsumer};
+use transom_wamp::Text;
+
+use crate::decision::Decision;
+use crate::sync::RwLock;
+
+/// The name of the role that may do anything, which no configuration can give rules to.
+pub(crate) const TRUSTED: &str = "trusted";
+
+/// Up to so many patterns are compared each time; with more, decisions are remembered.
+const FEW: usize = 8;
+
+/// So many decisions are remembered before all are forgotten.
+const REMEMBERED: usize = 4096;
+
+/// URIs longer than this are decided anew each time.
+const LONG: usize = 256;
+
+pub(crate) struct Role {
+    pub(crate) name: Text,
+    pub(crate) slow_consumer: SlowConsumer,
+    /// Whether it is the router's own.
+    pub(crate) trusted: bool,
+    rules: Rules,
+}
+
+enum Rules {
+    Always(Decision),
+    Table(RuleTable),
+}
+
+struct RuleTable {
+    exact: HashMap<Text, Decision, RandomState>,
+    /// The best first.
+    wildcard: Vec<(String, Decision)>,
+    /// The best first.
+    prefix: Vec<(String, Decision)>,
+    remembered: RwLock<HashMap<Text, Decision, RandomState>>,
+}
+
+impl Role {
+    pub(crate) fn new(config: &transom_config::Role) -> Self {
+        let rules = match &config.authorization {
+            Authorization::Always(true) => Rules::Always(Decision::ALLOW),
+            Authorization::Always(false) => Rules::Always(Decision::DENY),
+            Authorization::Permissions(rules) => Rules::Table(RuleTable::new(rules)),
+        };
+        Role { name: config.name.as_str().into(), slow_consumer: config.slow_consumer, trusted: false, rules }
+    }
+
+    /// The router's own role.
+    pub(crate) fn trusted() -> Self {
+        Role {
+            name: Text::from_static(TRUSTED),
+            slow_consumer: SlowConsumer::default(),
+            trusted: true,
+            rules: Rules::Always(Decision::TRUST),
+        }
+    }
+
+    /// A role that may do nothing.
+    pub(crate) fn denied(name: &'static str) -> Self {
+        Role {
+            name: Text::from_static(name),
+            slow_consumer: SlowConsumer::default(),
+            trusted: false,
+            rules: Rules::Always(Decision::DENY),
+        }
+    }
+
+    /// What the role may do with a URI.
+    pub(crate) fn decide(&self, uri: &Text) -> Decision {
+        match &self.rules {
+            Rules::Always(decision) => *decision,
+            Rules::Table(table) => table.decide(uri),
+        }
+    }
+}
+
+impl RuleTable {
+    fn new(rules: &[Permission]) -> Self {
+        let mut exact = HashMap::with_hasher(RandomState::new());
+        let (mut wildcard, mut prefix) = (Vec::new(), Vec::new());
+        for rule in rules {
+            let decision = Decision { allow: rule.allow, disclose: rule.disclose };
+            match rule.match_policy {
+                MatchPolicy::Exact => {
+                    exact.insert(Text::from(rule.uri.as_str()), decision);
+                }
+                MatchPolicy::Wildcard => wildcard.push((rule.uri.clone(), decision)),
+                MatchPolicy::Prefix => prefix.push((rule.uri.clone(), decision)),
+            }
+        }
+        for patterns in [&mut wildcard, &mut prefix] {
+            // Sorting keeps the order of equals, and of those the later is to come first.
+            patterns.reverse();
+            patterns.sort_by_key(|(uri, _)| std::cmp::Reverse(uri.len()));
+        }
+        RuleTable { exact, wildcard, prefix, remembered: RwLock::default() }
+    }
+
+    fn decide(&self, uri: &Text) -> Decision {
+        if let Some(decision) = self.exact.get(uri) {
+            return *decision;
+        }
+        if self.wildcard.len() + self.prefix.len() <= FEW || uri.as_bytes().len() > LONG {
+            return self.best_pattern(uri);
+        }
+        if let Some(decision) = self.remembered.read().get(uri) {
+            return *decision;
+        }
+        let decision = self.best_pattern(uri);
+        let key = uri.detached();
+        let mut forgotten = None;
+        {
+            let mut remembered = self.remembered.write();
+            if remembered.len() >= REMEMBERED {
+                forgotten = Some(std::mem::take(&mut *remembered));
+            }
+            remembered.insert(key, decision);
+        }
+        drop(forgotten);
+        decision
+    }
+
+    fn best_pattern(&self, uri: &Text) -> Decision {
+        let uri = uri.as_bytes();
+        let wildcard = self.wildcard.iter().find(|(pattern, _)| wildcard_matches(pattern.as_bytes(), uri));
+        let best =
+            wildcard.or_else(|| self.prefix.iter().find(|(prefix, _)| uri.starts_with(prefix.as_bytes())));
+        best.map_or(Decision::DENY, |(_, decision)| *decision)
+    }
+}
+
+/// Whether a pattern has the components of a URI, an empty one standing for any that is not empty.
+fn wildcard_matches(pattern: &[u8], uri: &[u8]) -> bool {
+    let mut components = uri.split(|byte| *byte == b'.');
+    for wanted in pattern.split(|byte| *byte == b'.') {
+        match components.next() {
+            Some(component)
+                if wanted.is_empty() && !component.is_empty()
+                    || wanted == component && !wanted.is_empty() => {}
+            _ => return false,
+        }
+    }
+    components.next().is_none()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use transom_config::{Allow, Disclose};
+
+use super::*;
+
+/// Marks a rule, so that a decision shows which one was used.
+fn marked(uri: &str, match_policy: MatchPolicy, mark: u8) -> Permission {
+    let bit = |n: u8| mark & (1 << n) != 0;
+    Permission {
+        uri: uri.to_owned(),
+        match_policy,
+        allow: Allow { call: bit(0), register: bit(1), publish: bit(2), subscribe: bit(3) },
+        disclose: Disclose { caller: bit(4), publisher: bit(5) },
+        ..Permission::default()
+    }
+}
+
+fn mark(decision: Decision) -> u8 {
+    let Decision { allow, disclose } = decision;
+    [allow.call, allow.register, allow.publish, allow.subscribe, disclose.caller, disclose.publisher]
+        .into_iter()
+        .enumerate()
+        .fold(0, |mark, (n, bit)| mark | u8::from(bit) << n)
+}
+
+fn role(rules: Vec<Permission>) -> Role {
+    let authorization = Authorization::Permissions(rules);
+    Role::new(&transom_config::Role { name: "user".into(), authorization, ..Default::default() })
+}
+
+const EXACT: MatchPolicy = MatchPolicy::Exact;
+const PREFIX: MatchPolicy = MatchPolicy::Prefix;
+const WILDCARD: MatchPolicy = MatchPolicy::Wildcard;
+
+fn rules() -> Vec<Permission> {
+    vec![
+        marked("com.app", EXACT, 1),
+        marked("com.", PREFIX, 2),
+        marked("com.app.", PREFIX, 3),
+        marked("com..add", WILDCARD, 4),
+        marked("com.app.", WILDCARD, 5),
+        marked("com.app.mul", EXACT, 6),
+        marked("com.app.mul", EXACT, 7),
+        marked("net..x", WILDCARD, 8),
+        marked("net.a.", WILDCARD, 9),
+        marked("org.", PREFIX, 10),
+        marked("org.", PREFIX, 11),
+        marked("..", WILDCARD, 12),
+    ]
+}
+
+#[test]
+fn rule_that_decides_is_the_exact_then_the_wildcard_then_the_longest_prefix_then_the_later() {
+    let table = [
+        ("com.app", 1),
+        // An exact rule for another URI hides nothing.
+        ("com.app2", 2),
+        ("com.x", 2),
+        // Two wildcard rules match: the longer one.
+        ("com.zzz.add", 4),
+        // Three match, two of one length: the later of those.
+        ("com.app.add", 5),
+        ("com.app.sub", 5),
+        // Of two exact rules the later.
+        ("com.app.mul", 7),
+        ("com.app.sub.more", 3),
+        ("com.other.sub.more", 2),
+        // Equally long wildcard rules: the later.
+        ("net.a.x", 9),
+        ("net.b.x", 8),
+        ("org.a", 11),
+        ("org.a.b", 12),
+        ("edu.a.b", 12),
+        ("edu.a", 0),
+        ("edu", 0),
+        ("co", 0),
+    ];
+    let role = role(rules());
+    for round in ["decided", "remembered"] {
+        for (uri, rule) in table {
+            assert_eq!(mark(role.decide(&uri.into())), rule, "{uri}, {round}");
+        }
+    }
+}
+
+#[test]
+fn prefixes_are_compared_as_text_and_the_empty_one_matches_all() {
+    let role = role(vec![marked("com.a", PREFIX, 1), marked("", PREFIX, 2), marked("x", EXACT, 0)]);
+    for (uri, rule) in [("com.a", 1), ("com.abc", 1), ("com.a.b", 1), ("com", 2), ("y", 2), ("x", 0)] {
+        assert_eq!(mark(role.decide(&uri.into())), rule, "{uri}");
+    }
+}
+
+#[test]
+fn empty_component_of_a_pattern_stands_for_one_that_is_not_empty() {
+    let table = [
+        ("com..x", "com.a.x", true),
+        ("com..x", "com.a.x.y", false),
+        ("com..x", "com.x", false),
+        ("com..x", "com..x", false),
+        ("", "com", true),
+        ("", "com.a", false),
+        ("", "", false),
+        (".", "com.a", true),
+        ("com.", "com.a", true),
+        ("com.", "com.", false),
+        (".a", "com.a", true),
+        ("com", "com", true),
+    ];
+    for (pattern, uri, matches) in table {
+        assert_eq!(wildcard_matches(pattern.as_bytes(), uri.as_bytes()), matches, "{pattern:?} {uri:?}");
+    }
+}
+
+#[test]
+fn decisions_that_are_remembered_are_bounded() {
+    let role = role(rules());
+    for n in 0..3 * REMEMBERED {
+        assert_eq!(mark(role.decide(&format!("com.app.sub.{n}").into())), 3);
+    }
+    let Rules::Table(table) = &role.rules else { panic!("a table") };
+    assert!(table.remembered.read().len() <= REMEMBERED);
+    let long = format!("com.app.sub.{}", "x".repeat(LONG));
+    let before = table.remembered.read().len();
+    assert_eq!(mark(role.decide(&long.into())), 3);
+    assert_eq!(table.remembered.read().len(), before);
+}
+
+#[test]
+fn role_without_rules_answers_the_same_for_all() {
+    let always = |answer| {
+        let authorization = Authorization::Always(answer);
+        Role::new(&transom_config::Role { authorization, ..Default::default() })
+    };
+    assert_eq!(always(true).decide(&"a.b".into()), Decision::ALLOW);
+    assert_eq!(always(false).decide(&"a.b".into()), Decision::DENY);
+    assert_eq!(Role::trusted().decide(&"wamp.x".into()), Decision::TRUST);
+    assert_eq!(Role::denied("anonymous").decide(&"a.b".into()), Decision::DENY);
+}

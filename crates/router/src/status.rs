@@ -1,0 +1,25 @@
+//! Counts for those who watch a node.
+
+/// What a router holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RouterStatus {
+    /// Its realms, by name.
+    pub realms: Vec<RealmStatus>,
+}
+
+/// What a realm holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RealmStatus {
+    /// Its name.
+    pub name: String,
+    /// Sessions that have joined.
+    pub sessions: usize,
+    /// Topics with subscribers.
+    pub subscriptions: usize,
+    /// Procedures.
+    pub registrations: usize,
+    /// Events that a subscriber did not get since the start, because it was too slow or they were too large for it.
+    pub dropped_events: u64,
+}
