@@ -11,13 +11,11 @@ pub enum Serializer {
     MsgPack,
     /// `cbor`
     Cbor,
-    /// `ubjson`
-    UbJson,
 }
 
 impl Serializer {
     /// All of them: what a transport offers when `serializers` is absent.
-    pub const ALL: [Self; 4] = [Self::Json, Self::MsgPack, Self::Cbor, Self::UbJson];
+    pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
 
     /// The name in a configuration and in WebSocket subprotocols.
     pub const fn name(self) -> &'static str {
@@ -25,7 +23,6 @@ impl Serializer {
             Self::Json => "json",
             Self::MsgPack => "msgpack",
             Self::Cbor => "cbor",
-            Self::UbJson => "ubjson",
         }
     }
 

@@ -12,7 +12,7 @@ pub struct WebSocketConfig {
     /// `ws://` or `wss://` URL shown on the status page; its scheme says whether the outside is
     /// secure. It does not select the path.
     pub url: Option<String>,
-    /// The serializers offered, never empty; each stands for its batched form too. Default all.
+    /// The serializers offered, never empty. Default all. Batched forms are not offered yet.
     pub serializers: Vec<Serializer>,
     /// `None`: everybody joins as `anonymous`.
     pub auth: Option<AuthConfig>,

@@ -1,7 +1,7 @@
 //! RawSocket configurations, and what they share with WebSocket.
 
 use super::auth;
-use super::cursor::{Map, Val};
+use super::cursor::{Map, Val, one_of};
 use super::finding::Severity;
 use super::suggest::nearest;
 use crate::{AuthConfig, RawSocketConfig, RawSocketOptions, Serializer};
@@ -69,15 +69,17 @@ pub(crate) fn authentication(map: &Map<'_>) -> Option<AuthConfig> {
 }
 
 /// `serializers`: never empty, each once, in file order.
-pub(crate) fn serializers(map: &Map<'_>, batched: bool) -> Vec<Serializer> {
+pub(crate) fn serializers(map: &Map<'_>, websocket: bool) -> Vec<Serializer> {
     let Some(value) = map.get("serializers") else { return Serializer::ALL.to_vec() };
     let Some(items) = value.list() else { return Serializer::ALL.to_vec() };
     if items.is_empty() {
         value.invalid_value("at least one serializer is needed", None);
     }
+    // What the dialect knows and this release lacks.
+    let others: &[&str] = if websocket { &["ubjson", "flatbuffers"] } else { &["ubjson"] };
     let mut serializers = Vec::new();
     for item in items {
-        let Some(serializer) = serializer(&item, batched) else { continue };
+        let Some(serializer) = serializer(&item, others) else { continue };
         if serializers.contains(&serializer) {
             item.say(Severity::Warning, format!("serializer \"{serializer}\" is listed twice"), None);
         } else {
@@ -87,24 +89,26 @@ pub(crate) fn serializers(map: &Map<'_>, batched: bool) -> Vec<Serializer> {
     if serializers.is_empty() { Serializer::ALL.to_vec() } else { serializers }
 }
 
-fn serializer(item: &Val<'_>, batched: bool) -> Option<Serializer> {
-    item.has_words(Serializer::ALL.map(Serializer::name).into_iter().chain(batched.then_some("flatbuffers")));
+fn serializer(item: &Val<'_>, others: &[&str]) -> Option<Serializer> {
+    let names = || Serializer::ALL.map(Serializer::name).into_iter();
+    let words = || names().chain(others.iter().copied());
+    item.has_words(words());
     let name = item.str()?;
     if let Some(serializer) = Serializer::from_name(name) {
         return Some(serializer);
     }
-    if batched && name == "flatbuffers" {
-        item.unsupported("serializer \"flatbuffers\"", None);
+    if others.contains(&name) {
+        item.unsupported(&format!("serializer {name:?}"), None);
         return None;
     }
-    let names = Serializer::ALL.map(Serializer::name);
-    let base = name.strip_suffix(".batched").and_then(Serializer::from_name).filter(|_| batched);
-    let hint = match (base, nearest(name, names)) {
-        (Some(base), _) => Some(format!("the batched form comes with \"{base}\"")),
+    let base = name.strip_suffix(".batched").and_then(Serializer::from_name);
+    let hint = match (base, nearest(name, words())) {
+        (Some(base), _) => {
+            Some(format!("write \"{base}\"; batched forms have no name here, and are not offered yet"))
+        }
         (None, Some(near)) => Some(format!("did you mean {near:?}?")),
         (None, None) => None,
     };
-    let allowed = super::cursor::one_of(names.into_iter());
-    item.invalid_value(format!("must be {allowed}"), hint.as_deref());
+    item.invalid_value(format!("must be {}", one_of(words())), hint.as_deref());
     None
 }

@@ -152,7 +152,7 @@ fn section_type(map: &Map<'_>, name: &'static str) {
     if let Some(value) = map.get("type") {
         value.word(&[(name, ())]);
     }
-    map.get("id");
+    map.ignored(Severity::Note, "id", "the universal transport has one, and that is what counts");
 }
 
 /// What was probably meant by a key that no section has.

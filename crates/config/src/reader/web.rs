@@ -180,6 +180,7 @@ fn service(path: &str, value: &Val<'_>) -> Option<WebPath> {
     let map = value.map(format!("{type_name} web service"))?;
     map.get("type");
     let id = map.id("webservice", &map.cx.ids.webservice, true);
+    map.ignored(Severity::Note, "id", "services are known by their paths");
     let service = match type_name {
         "static" => static_files(&map).map(WebServiceConfig::Static),
         "websocket" => Some(WebServiceConfig::WebSocket(Box::new(websocket::websocket(&map)))),

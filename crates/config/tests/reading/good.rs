@@ -347,7 +347,7 @@ fn websocket_when_everything_is_set() {
 #[test]
 fn rawsocket_when_everything_is_set() {
     let loaded = transport(
-        r#"{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "serializers": ["ubjson"], "auth": {},
+        r#"{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "serializers": ["cbor"], "auth": {},
             "options": {"max_message_size": 1000, "hello_timeout": 0, "max_send_queue": 4096,
                         "ping_interval": 500, "ping_timeout": 0}}"#,
     );
@@ -362,7 +362,7 @@ fn rawsocket_when_everything_is_set() {
         ping_timeout: None,
     };
     assert_eq!(rawsocket.options, expected);
-    assert_eq!((rawsocket.serializers.as_slice(), rawsocket.auth), ([Serializer::UbJson].as_slice(), None));
+    assert_eq!((rawsocket.serializers.as_slice(), rawsocket.auth), ([Serializer::Cbor].as_slice(), None));
 }
 
 #[test]

@@ -84,7 +84,7 @@ workers:
         r#"12:41: error: workers[0].realms[0].roles[0].permissions[0].allow.publish: invalid type int for attribute "publish" in allow: must be bool (true or false)"#,
         r#"13:17: error: workers[0].realms[0].roles[1].name: invalid value: role name "a" is already used by workers[0].realms[0].roles[0]"#,
         r#"18:17: error: workers[0].transports[0].endpoint.port: invalid value "080" for attribute "port" in listening tcp endpoint: must be an int (1..65535) or "$NAME" of an environment variable (write it as a number)"#,
-        r#"21:11: error: workers[0].transports[0].serializers[1]: invalid value "jsn" for an item of attribute "serializers" in websocket transport: must be "json", "msgpack", "cbor" or "ubjson" (did you mean "json"?)"#,
+        r#"21:11: error: workers[0].transports[0].serializers[1]: invalid value "jsn" for an item of attribute "serializers" in websocket transport: must be "json", "msgpack", "cbor", "ubjson" or "flatbuffers" (did you mean "json"?)"#,
         r#"24:20: error: workers[0].transports[1].endpoint: unknown attribute "prot" in listening tcp endpoint (known: accept_rate, backlog, host, interface, keepalive_s, max_connections_per_address, port, portrange, proxy_protocol, shared, tls, type, user_timeout, v6only, version)"#,
     ];
     assert_eq!(lines(&read(text, Format::Yaml)), expected);
