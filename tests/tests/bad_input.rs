@@ -71,8 +71,13 @@ async fn violation(carrier: Carrier, serializer: Serializer, frame: Vec<u8>) {
 }
 
 #[tokio::test]
-async fn garbage_when_it_comes_first_is_answered_as_http() {
-    answered(b"\x01\x02\x03\x04garbage\r\n\r\n".to_vec(), b"HTTP/1.1 400").await;
+async fn garbage_when_it_comes_first_is_closed() {
+    answered(b"\x01\x02\x03\x04garbage\r\n\r\n".to_vec(), b"").await;
+}
+
+#[tokio::test]
+async fn words_that_are_no_request_are_answered_as_http() {
+    answered(b"garbage\r\n\r\n".to_vec(), b"HTTP/1.1 400").await;
 }
 
 #[tokio::test]

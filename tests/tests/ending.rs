@@ -53,7 +53,9 @@ async fn second_wish_cuts_those_that_do_not_answer() {
 async fn connection_that_never_said_hello_does_not_hold_the_node() {
     let node = node().await;
     let _raw = Client::connect(&node.target(0), Carrier::RawSocket, Serializer::Json).await;
-    let _web = Client::connect(&node.target(0), Carrier::WebSocket, Serializer::Json).await;
+    let mut web = Client::connect(&node.target(0), Carrier::WebSocket, Serializer::Json).await;
     let _nothing = node.target(0).connect().await;
-    assert!(matches!(node.stop().await, Stopped::Drained));
+    let (stopped, close) = tokio::join!(node.stop(), web.closed());
+    assert_eq!(stopped, Stopped::Drained);
+    assert_eq!(close.map(|close| u16::from(close.code)), Some(1001));
 }

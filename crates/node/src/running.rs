@@ -1,6 +1,7 @@
 //! A node that runs: everything is bound before anything is served, and it ends in phases.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -43,7 +44,7 @@ pub enum Stopped {
     /// Everybody said goodbye in time.
     Drained,
     /// So many connections were cut.
-    Cut(usize),
+    Cut(u64),
 }
 
 /// A transport that is bound and not served yet.
@@ -115,6 +116,11 @@ impl RunningNode {
         &self.transports
     }
 
+    /// Connections open now.
+    pub fn open(&self) -> u64 {
+        self.transports.iter().map(|transport| transport.counters.open.load(Ordering::Relaxed)).sum()
+    }
+
     /// What it serves, for people.
     pub fn summary(&self) -> Summary {
         Summary::new(&self.transports, &self.status)
@@ -145,7 +151,7 @@ impl RunningNode {
         if drained.is_ok() {
             return Stopped::Drained;
         }
-        let left = self.drain.left();
+        let left = self.open();
         self.drain.abort();
         // Whoever does not notice even that ends with the runtime.
         let _ = Deadline::after(ABORT_TIMEOUT).run(self.drain.complete()).await;
