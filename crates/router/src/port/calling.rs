@@ -80,7 +80,7 @@ impl Open {
         let Some(registration) = self.realm.procedures.get(uri) else {
             return Err(Trouble::new(
                 reply::NO_SUCH_PROCEDURE,
-                format!("no procedure '{uri}' is registered"),
+                format!("no callee is registered for procedure '{uri}'"),
             ));
         };
         self.last_procedure = Some((Arc::downgrade(&registration), decision));
