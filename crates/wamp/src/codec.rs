@@ -29,7 +29,22 @@ pub(crate) use tree::{read_values, write_opaque, write_values};
 /// How deep lists and maps may stand in each other, the list that is the message included.
 pub(crate) const DEPTH: usize = 128;
 
-pub(crate) type Result<T> = std::result::Result<T, DecodeError>;
+pub(crate) type Result<T> = std::result::Result<T, Fault>;
+
+/// An error on its way up, small enough for results to stay in registers.
+#[derive(Debug)]
+pub(crate) struct Fault(Box<DecodeError>);
+
+#[cold]
+fn fault(error: DecodeError) -> Fault {
+    Fault(Box::new(error))
+}
+
+impl From<Fault> for DecodeError {
+    fn from(fault: Fault) -> Self {
+        *fault.0
+    }
+}
 
 /// What comes next, without taking it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,7 +255,7 @@ pub(crate) trait Writer {
 }
 
 /// Bytes that are read from the front, for the binary formats.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -248,10 +263,12 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    #[cold]
     fn malformed<T>(&self, why: &'static str) -> Result<T> {
-        Err(DecodeError::Malformed { serializer: self.serializer, why })
+        Err(fault(DecodeError::Malformed { serializer: self.serializer, why }))
     }
 
+    #[inline]
     fn peek(&self) -> Result<u8> {
         match self.bytes.get(self.at) {
             Some(byte) => Ok(*byte),
@@ -259,12 +276,14 @@ impl<'a> Input<'a> {
         }
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8> {
         let byte = self.peek()?;
         self.at += 1;
         Ok(byte)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk()) {
             Some(bytes) => {
@@ -275,6 +294,7 @@ impl<'a> Input<'a> {
         }
     }
 
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(len);
         match end.and_then(|end| self.bytes.get(self.at..end)) {
@@ -286,6 +306,7 @@ impl<'a> Input<'a> {
         }
     }
 
+    #[inline]
     fn utf8(&mut self, len: usize) -> Result<&'a [u8]> {
         let bytes = self.take(len)?;
         check_utf8(bytes)?;
@@ -293,6 +314,7 @@ impl<'a> Input<'a> {
     }
 
     /// Whether so many items can follow: each takes a byte.
+    #[inline]
     fn fits(&self, items: u64) -> Result<()> {
         let left = self.bytes.len().saturating_sub(self.at);
         if usize::try_from(items).is_ok_and(|items| items <= left) {
@@ -312,6 +334,22 @@ fn whole(float: f64) -> Option<u64> {
     (float.trunc() == float && (0.0..=9_007_199_254_740_992.0).contains(&float)).then_some(float as u64)
 }
 
+#[inline]
 fn check_utf8(bytes: &[u8]) -> Result<()> {
-    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| DecodeError::NotUtf8)
+    // Most texts are short and of ASCII.
+    if bytes.len() <= 64 && is_ascii(bytes) {
+        return Ok(());
+    }
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| fault(DecodeError::NotUtf8))
+}
+
+/// Eight bytes at a time, the last eight perhaps twice.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().fold(0, |all, byte| all | byte) < 0x80;
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    let all = words.iter().fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word));
+    all & 0x8080_8080_8080_8080 == 0
 }

@@ -53,7 +53,7 @@ impl Payload {
     /// # Errors
     /// Only for bytes that [`crate::decode`] would not have let through.
     pub fn to_values(&self) -> Result<(Vec<Value>, Dict), DecodeError> {
-        codec::read_values(self)
+        Ok(codec::read_values(self)?)
     }
 
     /// The same payload for a receiver with another serializer. The shape stays; equal serializers share the bytes.

@@ -12,7 +12,7 @@ use crate::{DecodeError, Serializer};
 use envelope::Envelope;
 
 /// Reads one message.
-pub(crate) fn decode(serializer: Serializer, frame: &Bytes) -> Result<Message> {
+pub(crate) fn decode(serializer: Serializer, frame: &Bytes) -> Decoded {
     match serializer {
         Serializer::Json => message(Envelope::<json::Reader<'_>>::open(frame, serializer)?),
         Serializer::MsgPack => message(Envelope::<msgpack::Reader<'_>>::open(frame, serializer)?),
@@ -20,9 +20,12 @@ pub(crate) fn decode(serializer: Serializer, frame: &Bytes) -> Result<Message> {
     }
 }
 
-fn message<'a, R: Reader<'a>>(mut e: Envelope<'a, R>) -> Result<Message> {
+/// Messages are large: each is made where the caller wants it, after the last check that can fail.
+type Decoded = std::result::Result<Message, DecodeError>;
+
+fn message<'a, R: Reader<'a>>(mut e: Envelope<'a, R>) -> Decoded {
     let code = e.code()?;
-    let message = match u16::try_from(code).unwrap_or_default() {
+    match u16::try_from(code).unwrap_or_default() {
         code::HELLO => hello(e.named("HELLO")),
         code::WELCOME => welcome(e.named("WELCOME")),
         code::ABORT => abort(e.named("ABORT")),
@@ -48,84 +51,94 @@ fn message<'a, R: Reader<'a>>(mut e: Envelope<'a, R>) -> Result<Message> {
         code::INTERRUPT => interrupt(e.named("INTERRUPT")),
         code::YIELD => yielded(e.named("YIELD")),
         code::EVENT_RECEIVED => event_received(e.named("EVENT_RECEIVED")),
-        _ => return Err(DecodeError::UnknownType(code)),
-    }?;
-    e.finish()?;
-    Ok(message)
+        _ => Err(DecodeError::UnknownType(code)),
+    }
 }
 
 type E<'e, 'a, R> = &'e mut Envelope<'a, R>;
 
-fn hello<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let realm = e.text_or_null("Realm")?;
-    let details = options::hello(e)?;
+fn hello<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (realm, details) = (e.text_or_null("Realm")?, options::hello(e)?);
+    e.finish()?;
     Ok(Message::Hello(Hello { realm, details }))
 }
 
-fn welcome<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::Welcome(Welcome { session: e.id("Session")?, details: e.dict("Details")? }))
+fn welcome<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (session, details) = (e.id("Session")?, e.dict("Details")?);
+    e.finish()?;
+    Ok(Message::Welcome(Welcome { session, details }))
 }
 
-fn abort<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn abort<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (message, reason) = (options::farewell(e)?, e.text("Reason")?);
     e.payload()?;
     Ok(Message::Abort(Abort { message, reason }))
 }
 
-fn challenge<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::Challenge(Challenge { method: e.text("AuthMethod")?, extra: e.dict("Extra")? }))
+fn challenge<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (method, extra) = (e.text("AuthMethod")?, e.dict("Extra")?);
+    e.finish()?;
+    Ok(Message::Challenge(Challenge { method, extra }))
 }
 
-fn authenticate<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::Authenticate(Authenticate { signature: e.text("Signature")?, extra: e.dict("Extra")? }))
+fn authenticate<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (signature, extra) = (e.text("Signature")?, e.dict("Extra")?);
+    e.finish()?;
+    Ok(Message::Authenticate(Authenticate { signature, extra }))
 }
 
-fn goodbye<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::Goodbye(Goodbye { message: options::farewell(e)?, reason: e.text("Reason")? }))
+fn goodbye<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (message, reason) = (options::farewell(e)?, e.text("Reason")?);
+    e.finish()?;
+    Ok(Message::Goodbye(Goodbye { message, reason }))
 }
 
-fn error<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let request_type = e.request_type()?;
-    let request = e.id("REQUEST.Request")?;
-    let passthru = options::error(e)?;
-    let error = e.text("Error")?;
-    Ok(Message::Error(ErrorMessage { request_type, request, passthru, error, payload: e.payload()? }))
+fn error<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request_type, request) = (e.request_type()?, e.id("REQUEST.Request")?);
+    let (passthru, error) = (options::error(e)?, e.text("Error")?);
+    let payload = e.payload()?;
+    Ok(Message::Error(ErrorMessage { request_type, request, passthru, error, payload }))
 }
 
-fn publish<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let request = e.id("Request")?;
-    let options = options::publish(e)?;
-    let topic = e.text("Topic")?;
-    Ok(Message::Publish(Publish { request, options, topic, payload: e.payload()? }))
+fn publish<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request, options, topic) = (e.id("Request")?, options::publish(e)?, e.text("Topic")?);
+    let payload = e.payload()?;
+    Ok(Message::Publish(Publish { request, options, topic, payload }))
 }
 
-fn published<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn published<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, publication) = (e.id("PUBLISH.Request")?, e.id("Publication")?);
+    e.finish()?;
     Ok(Message::Published(Published { request, publication }))
 }
 
-fn subscribe<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let request = e.id("Request")?;
-    let (matching, get_retained) = options::subscribe(e)?;
-    Ok(Message::Subscribe(Subscribe { request, matching, get_retained, topic: e.text("Topic")? }))
+fn subscribe<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request, options, topic) = (e.id("Request")?, options::subscribe(e)?, e.text("Topic")?);
+    let (matching, get_retained) = options;
+    e.finish()?;
+    Ok(Message::Subscribe(Subscribe { request, matching, get_retained, topic }))
 }
 
-fn subscribed<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn subscribed<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, subscription) = (e.id("SUBSCRIBE.Request")?, e.id("Subscription")?);
+    e.finish()?;
     Ok(Message::Subscribed(Subscribed { request, subscription }))
 }
 
-fn unsubscribe<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn unsubscribe<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, subscription) = (e.id("Request")?, e.id("Subscription")?);
     if e.more()? {
         options::ignored(e)?;
     }
+    e.finish()?;
     Ok(Message::Unsubscribe(Unsubscribe { request, subscription }))
 }
 
-fn unsubscribed<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn unsubscribed<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let request = e.id("UNSUBSCRIBE.Request")?;
-    Ok(match revocation(e, request, "subscription")? {
+    let revocation = revocation(e, request, "subscription")?;
+    e.finish()?;
+    Ok(match revocation {
         Some(revocation) => Message::SubscriptionRevoked(revocation),
         None => Message::Unsubscribed(Unsubscribed { request }),
     })
@@ -147,74 +160,82 @@ fn revocation<'a, R: Reader<'a>>(
     Ok(None)
 }
 
-fn event<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn event<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (subscription, publication) = (e.id("Subscription")?, e.id("Publication")?);
-    let details = options::event(e)?;
-    Ok(Message::Event(Event { subscription, publication, details, payload: e.payload()? }))
+    let (details, payload) = (options::event(e)?, e.payload()?);
+    Ok(Message::Event(Event { subscription, publication, details, payload }))
 }
 
-fn call<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let request = e.id("Request")?;
-    let options = options::call(e)?;
-    let procedure = e.text("Procedure")?;
-    Ok(Message::Call(Call { request, options, procedure, payload: e.payload()? }))
+fn call<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request, options, procedure) = (e.id("Request")?, options::call(e)?, e.text("Procedure")?);
+    let payload = e.payload()?;
+    Ok(Message::Call(Call { request, options, procedure, payload }))
 }
 
-fn cancel<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::Cancel(Cancel { request: e.id("CALL.Request")?, mode: options::cancel(e)? }))
+fn cancel<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request, mode) = (e.id("CALL.Request")?, options::cancel(e)?);
+    e.finish()?;
+    Ok(Message::Cancel(Cancel { request, mode }))
 }
 
-fn result<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn result<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let request = e.id("CALL.Request")?;
-    let (progress, passthru) = options::result(e)?;
-    Ok(Message::Result(ResultMessage { request, progress, passthru, payload: e.payload()? }))
+    let ((progress, passthru), payload) = (options::result(e)?, e.payload()?);
+    Ok(Message::Result(ResultMessage { request, progress, passthru, payload }))
 }
 
-fn register<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    let request = e.id("Request")?;
-    let options = options::register(e)?;
-    Ok(Message::Register(Register { request, options, procedure: e.text("Procedure")? }))
+fn register<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let (request, options, procedure) = (e.id("Request")?, options::register(e)?, e.text("Procedure")?);
+    e.finish()?;
+    Ok(Message::Register(Register { request, options, procedure }))
 }
 
-fn registered<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn registered<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, registration) = (e.id("REGISTER.Request")?, e.id("Registration")?);
+    e.finish()?;
     Ok(Message::Registered(Registered { request, registration }))
 }
 
-fn unregister<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn unregister<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, registration) = (e.id("Request")?, e.id("Registration")?);
     if e.more()? {
         options::ignored(e)?;
     }
+    e.finish()?;
     Ok(Message::Unregister(Unregister { request, registration }))
 }
 
-fn unregistered<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn unregistered<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let request = e.id("UNREGISTER.Request")?;
-    Ok(match revocation(e, request, "registration")? {
+    let revocation = revocation(e, request, "registration")?;
+    e.finish()?;
+    Ok(match revocation {
         Some(revocation) => Message::RegistrationRevoked(revocation),
         None => Message::Unregistered(Unregistered { request }),
     })
 }
 
-fn invocation<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn invocation<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (request, registration) = (e.id("Request")?, e.id("Registration")?);
-    let details = options::invocation(e)?;
-    Ok(Message::Invocation(Invocation { request, registration, details, payload: e.payload()? }))
+    let (details, payload) = (options::invocation(e)?, e.payload()?);
+    Ok(Message::Invocation(Invocation { request, registration, details, payload }))
 }
 
-fn interrupt<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn interrupt<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let request = e.id("INVOCATION.Request")?;
     let (mode, reason) = options::interrupt(e)?;
+    e.finish()?;
     Ok(Message::Interrupt(Interrupt { request, mode, reason }))
 }
 
-fn yielded<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
+fn yielded<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let request = e.id("INVOCATION.Request")?;
-    let (progress, passthru) = options::result(e)?;
-    Ok(Message::Yield(Yield { request, progress, passthru, payload: e.payload()? }))
+    let ((progress, passthru), payload) = (options::result(e)?, e.payload()?);
+    Ok(Message::Yield(Yield { request, progress, passthru, payload }))
 }
 
-fn event_received<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Result<Message> {
-    Ok(Message::EventReceived(e.id("Publication")?))
+fn event_received<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
+    let publication = e.id("Publication")?;
+    e.finish()?;
+    Ok(Message::EventReceived(publication))
 }

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::{DEPTH, Kind, Level, Reader, Result, Token, Writer, cbor, json, msgpack};
+use super::{DEPTH, Kind, Level, Reader, Result, Token, Writer, cbor, fault, json, msgpack};
 use crate::{DecodeError, Serializer, Shape};
 
 /// The payload `bytes`, written in `from`, written in `to`.
@@ -44,7 +44,7 @@ fn element<'a, R: Reader<'a>>(r: &mut R, shape: Shape, index: usize) -> Result<(
     match (shape, r.kind()?, index) {
         (Shape::Opaque, Kind::Text | Kind::Binary, _) => Ok(()),
         (Shape::Args | Shape::ArgsKwargs, Kind::List, 0) | (Shape::ArgsKwargs, Kind::Map, 1) => Ok(()),
-        _ => Err(DecodeError::NotAMessage),
+        _ => Err(fault(DecodeError::NotAMessage)),
     }
 }
 
@@ -58,7 +58,7 @@ fn count<'a, R: Reader<'a>>(shape: Shape, bytes: &'a [u8]) -> Result<Vec<u32>> {
         loop {
             if let Token::List(level) | Token::Map(level) = r.value()? {
                 if around.len() >= DEPTH {
-                    return Err(DecodeError::TooDeep);
+                    return Err(fault(DecodeError::TooDeep));
                 }
                 around.push((level, counts.len()));
                 if level.open {
@@ -109,7 +109,7 @@ fn value<'a, R: Reader<'a>, W: Writer>(
             Token::Binary(raw) => W::binary(out, &raw.bytes()),
             Token::List(level) | Token::Map(level) => {
                 if around.len() >= DEPTH {
-                    return Err(DecodeError::TooDeep);
+                    return Err(fault(DecodeError::TooDeep));
                 }
                 let open = level.open && W::COUNTED;
                 let len = if open { counts.next().unwrap_or_default() as usize } else { level.left };

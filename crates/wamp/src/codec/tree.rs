@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{DEPTH, Level, Reader, Result, Token, Writer, json};
+use super::{DEPTH, Level, Reader, Result, Token, Writer, fault, json};
 use crate::{DecodeError, Dict, Payload, Serializer, Shape, Value};
 
 /// Reads one value. `room` levels of lists and maps fit, which also bounds the recursion.
@@ -31,7 +31,7 @@ pub(super) fn value<'a, R: Reader<'a>>(r: &mut R, frame: &Bytes, room: usize) ->
 }
 
 fn deeper(room: usize) -> Result<usize> {
-    room.checked_sub(1).ok_or(DecodeError::TooDeep)
+    room.checked_sub(1).ok_or_else(|| fault(DecodeError::TooDeep))
 }
 
 fn list<'a, R: Reader<'a>>(r: &mut R, frame: &Bytes, mut level: Level, room: usize) -> Result<Vec<Value>> {
@@ -135,11 +135,11 @@ pub(crate) fn read_values(payload: &Payload) -> Result<(Vec<Value>, Dict)> {
             Shape::Empty => {}
             Shape::Opaque => args.push(value(&mut r, bytes, 0)?),
             Shape::Args | Shape::ArgsKwargs => {
-                let level = r.list()?.ok_or(NO_ARGS)?;
+                let level = r.list()?.ok_or_else(|| fault(NO_ARGS))?;
                 args = list(&mut r, bytes, level, IN_ELEMENT)?;
                 if shape == Shape::ArgsKwargs {
                     r.between()?;
-                    let level = r.map()?.ok_or(NO_KWARGS)?;
+                    let level = r.map()?.ok_or_else(|| fault(NO_KWARGS))?;
                     kwargs = dict(&mut r, bytes, level, IN_ELEMENT)?;
                 }
             }

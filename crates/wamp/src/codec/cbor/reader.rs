@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::half;
 use crate::DecodeError;
-use crate::codec::{self, Big, Input, Kind, Level, Raw, Result, Token};
+use crate::codec::{self, Big, Input, Kind, Level, Raw, Result, Token, fault};
 
 pub(crate) struct Reader<'a>(Input<'a>);
 
@@ -33,7 +33,7 @@ const BIG: u64 = 2;
 const BIG_NEGATIVE: u64 = 3;
 
 impl<'a> Reader<'a> {
-    #[inline]
+    #[inline(always)]
     fn head(&mut self) -> Result<Head> {
         let byte = self.0.byte()?;
         let (major, info) = (byte >> 5, byte & 0x1f);
@@ -61,6 +61,16 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads over what [`Reader::simple`] reads.
+    #[inline]
+    fn skip_simple(&mut self, info: u8) -> Result<()> {
+        match info {
+            0..=23 => Ok(()),
+            25..=27 => self.0.take(1 << (info - 24)).map(drop),
+            _ => self.simple(info).map(drop),
+        }
+    }
+
     fn simple(&mut self, info: u8) -> Result<Head> {
         Ok(match info {
             20 => Head::Bool(false),
@@ -75,6 +85,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    #[inline]
     fn len(&self, len: u64) -> Result<usize> {
         match usize::try_from(len) {
             Ok(len) => Ok(len),
@@ -82,11 +93,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn plain(&mut self, len: u64, text: bool) -> Result<&'a [u8]> {
         let len = self.len(len)?;
         if text { self.0.utf8(len) } else { self.0.take(len) }
     }
 
+    #[inline]
     fn string(&mut self, len: Option<u64>, text: bool) -> Result<Raw<'a>> {
         match len {
             Some(len) => Ok(Raw::Plain(self.plain(len, text)?)),
@@ -110,6 +123,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn level(&self, len: Option<u64>, map: bool) -> Result<Level> {
         match len {
             None => Ok(Level::open(map)),
@@ -117,6 +131,78 @@ impl<'a> Reader<'a> {
                 self.0.fits(len.saturating_mul(if map { 2 } else { 1 }))?;
                 Ok(Level::counted(self.len(len)?, map))
             }
+        }
+    }
+
+    #[inline]
+    fn skip_value(&mut self, room: usize) -> Result<()> {
+        let mut stack: SmallVec<[Around; 8]> = SmallVec::new();
+        let mut here = Around { left: 1, map: false, open: false, levels: 0 };
+        let mut depth = 0;
+        // Tags before the next item. One before a plain value takes no level.
+        let mut tags = 0;
+        loop {
+            while here.left == 0 {
+                depth -= here.levels;
+                let Some(level) = stack.pop() else { return Ok(()) };
+                here = level;
+            }
+            let key = here.map && here.left.is_multiple_of(2);
+            let byte = self.0.peek()?;
+            if byte >> 5 == 7 && byte != BREAK && !key {
+                self.0.at += 1;
+                self.skip_simple(byte & 0x1f)?;
+                here.left -= 1;
+                tags = 0;
+                continue;
+            }
+            let (len, map) = match self.head()? {
+                Head::Text(len) => {
+                    self.string(len, true)?;
+                    here.left -= 1;
+                    tags = 0;
+                    continue;
+                }
+                Head::Break if here.open && tags == 0 && (key || !here.map) => {
+                    here.left = 0;
+                    continue;
+                }
+                Head::Break => return self.0.malformed("an end stands where a value must"),
+                _ if key => return Err(fault(DecodeError::KeyNotString)),
+                Head::Tag(_) => {
+                    tags += 1;
+                    if depth + tags > room + 1 {
+                        return Err(fault(DecodeError::TooDeep));
+                    }
+                    continue;
+                }
+                Head::Binary(len) => {
+                    self.string(len, false)?;
+                    here.left -= 1;
+                    tags = 0;
+                    continue;
+                }
+                Head::List(len) => (len, false),
+                Head::Map(len) => (len, true),
+                Head::Uint(_) | Head::Negative(_) | Head::Bool(_) | Head::Null | Head::Float(_) => {
+                    here.left -= 1;
+                    tags = 0;
+                    continue;
+                }
+            };
+            let levels = tags + 1;
+            if depth + levels > room {
+                return Err(fault(DecodeError::TooDeep));
+            }
+            depth += levels;
+            tags = 0;
+            here.left -= 1;
+            stack.push(here);
+            let items = len.map(|len| len.saturating_mul(if map { 2 } else { 1 }));
+            if let Some(items) = items {
+                self.0.fits(items)?;
+            }
+            here = Around { left: items.unwrap_or(ENDLESS), map, open: len.is_none(), levels };
         }
     }
 }
@@ -199,7 +285,7 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     fn key(&mut self) -> Result<Raw<'a>> {
         match self.head()? {
             Head::Text(len) => self.string(len, true),
-            _ => Err(DecodeError::KeyNotString),
+            _ => Err(fault(DecodeError::KeyNotString)),
         }
     }
 
@@ -222,69 +308,63 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     }
 
     fn skip(&mut self, room: usize) -> Result<()> {
-        let mut stack: SmallVec<[Around; 8]> = SmallVec::new();
-        let mut here = Around { left: 1, map: false, open: false, levels: 0 };
-        let mut depth = 0;
-        // Tags before the next item. One before a plain value takes no level.
-        let mut tags = 0;
-        loop {
-            while here.left == 0 {
-                depth -= here.levels;
-                let Some(level) = stack.pop() else { return Ok(()) };
-                here = level;
-            }
-            let key = here.map && here.left.is_multiple_of(2);
-            let (len, map) = match self.head()? {
-                Head::Text(len) => {
-                    self.string(len, true)?;
-                    here.left -= 1;
-                    tags = 0;
-                    continue;
-                }
-                Head::Break if here.open && tags == 0 && (key || !here.map) => {
-                    here.left = 0;
-                    continue;
-                }
-                Head::Break => return self.0.malformed("an end stands where a value must"),
-                _ if key => return Err(DecodeError::KeyNotString),
-                Head::Tag(_) => {
-                    tags += 1;
-                    if depth + tags > room + 1 {
-                        return Err(DecodeError::TooDeep);
-                    }
-                    continue;
-                }
-                Head::Binary(len) => {
-                    self.string(len, false)?;
-                    here.left -= 1;
-                    tags = 0;
-                    continue;
-                }
-                Head::List(len) => (len, false),
-                Head::Map(len) => (len, true),
-                Head::Uint(_) | Head::Negative(_) | Head::Bool(_) | Head::Null | Head::Float(_) => {
-                    here.left -= 1;
-                    tags = 0;
-                    continue;
-                }
-            };
-            let levels = tags + 1;
-            if depth + levels > room {
-                return Err(DecodeError::TooDeep);
-            }
-            depth += levels;
-            tags = 0;
-            here.left -= 1;
-            stack.push(here);
-            let items = len.map(|len| len.saturating_mul(if map { 2 } else { 1 }));
-            if let Some(items) = items {
-                self.0.fits(items)?;
-            }
-            here = Around { left: items.unwrap_or(ENDLESS), map, open: len.is_none(), levels };
-        }
+        // The place is kept in a register meanwhile.
+        let mut r = Reader(self.0);
+        r.skip_value(room)?;
+        self.0 = r.0;
+        Ok(())
     }
 
     fn end(&mut self) -> Result<()> {
         self.0.end()
+    }
+
+    #[inline]
+    fn list(&mut self) -> Result<Option<Level>> {
+        if self.0.peek()? >> 5 != 4 {
+            return Ok(None);
+        }
+        match self.head()? {
+            Head::List(len) => Ok(Some(self.level(len, false)?)),
+            _ => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn map(&mut self) -> Result<Option<Level>> {
+        if self.0.peek()? >> 5 != 5 {
+            return Ok(None);
+        }
+        match self.head()? {
+            Head::Map(len) => Ok(Some(self.level(len, true)?)),
+            _ => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn integer(&mut self) -> Result<Option<u64>> {
+        Ok(match self.head()? {
+            Head::Uint(n) => Some(n),
+            Head::Float(f) => codec::whole(f),
+            // A tag changes nothing about a number here.
+            Head::Tag(_) => match self.value()? {
+                Token::Uint(n) => Some(n),
+                Token::Float(f) => codec::whole(f),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<Option<Raw<'a>>> {
+        Ok(match self.head()? {
+            Head::Text(len) => Some(self.string(len, true)?),
+            Head::Tag(_) => match self.value()? {
+                Token::Text(raw) => Some(raw),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::codec::{DEPTH, Kind, Level, Reader, Result, tree};
+use crate::codec::{DEPTH, Kind, Level, Reader, Result, fault, tree};
 use crate::{DecodeError, Dict, Id, Payload, Serializer, Shape, Text};
 
 /// A message that is being read.
@@ -22,17 +22,17 @@ pub(super) struct Envelope<'a, R> {
 impl<'a, R: Reader<'a>> Envelope<'a, R> {
     pub(super) fn open(frame: &'a Bytes, serializer: Serializer) -> Result<Self> {
         let mut r = R::open(frame)?;
-        let level = r.list()?.ok_or(DecodeError::NotAMessage)?;
+        let level = r.list()?.ok_or_else(|| fault(DecodeError::NotAMessage))?;
         Ok(Envelope { r, frame, serializer, level, asked: false, over: false, name: "message", seen: 0 })
     }
 
     /// The type code, the first element.
     pub(super) fn code(&mut self) -> Result<u64> {
         if !self.more()? {
-            return Err(DecodeError::NotAMessage);
+            return Err(fault(DecodeError::NotAMessage));
         }
         self.asked = false;
-        self.r.integer()?.ok_or(DecodeError::NotAMessage)
+        self.r.integer()?.ok_or_else(|| fault(DecodeError::NotAMessage))
     }
 
     /// What it is called in errors from here on.
@@ -61,14 +61,14 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
     #[inline]
     fn next(&mut self) -> Result<()> {
         if !self.more()? {
-            return Err(DecodeError::Length { message: self.name, len: self.seen });
+            return Err(fault(DecodeError::Length { message: self.name, len: self.seen }));
         }
         self.asked = false;
         Ok(())
     }
 
     fn element<T>(&self, element: &'static str, expected: &'static str) -> Result<T> {
-        Err(DecodeError::Element { message: self.name, element, expected })
+        Err(fault(DecodeError::Element { message: self.name, element, expected }))
     }
 
     #[inline]
@@ -134,9 +134,16 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         Ok(())
     }
 
-    /// Checks the rest of the message and cuts it out: nothing, arguments, or one opaque value.
+    /// Checks the rest of the message and cuts it out: nothing, arguments, or one opaque value. Nothing follows it.
     #[inline]
     pub(super) fn payload(&mut self) -> Result<Payload> {
+        let payload = self.rest()?;
+        self.finish()?;
+        Ok(payload)
+    }
+
+    #[inline]
+    fn rest(&mut self) -> Result<Payload> {
         if !self.more()? {
             return Ok(Payload::empty(self.serializer));
         }
@@ -202,7 +209,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
             self.asked = false;
             self.r.skip(DEPTH - 1)?;
             if !self.more()? {
-                return Err(DecodeError::Length { message: self.name, len: self.seen });
+                return Err(fault(DecodeError::Length { message: self.name, len: self.seen }));
             }
         }
     }
@@ -217,7 +224,7 @@ pub(super) struct Field<'e, 'a, R> {
 
 impl<'a, R: Reader<'a>> Field<'_, 'a, R> {
     pub(super) fn wrong<T>(&self, option: &'static str, expected: &'static str) -> Result<T> {
-        Err(DecodeError::Option { message: self.name, option, expected })
+        Err(fault(DecodeError::Option { message: self.name, option, expected }))
     }
 
     /// An option that means nothing here.

@@ -1,7 +1,7 @@
 //! The options and details of each message. Unknown keys are skipped; of a key that stands twice the last counts.
 
 use super::envelope::{Envelope, Field};
-use crate::codec::{Reader, Result};
+use crate::codec::{Reader, Result, fault};
 use crate::message::*;
 use crate::{DecodeError, Dict, Id, Text, Value};
 
@@ -29,7 +29,7 @@ pub(super) fn hello<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>) -> Result<HelloD
     })?;
     if !roles {
         let expected = "there: a map of publisher, subscriber, caller and callee";
-        return Err(DecodeError::Option { message: "HELLO", option: "roles", expected });
+        return Err(fault(DecodeError::Option { message: "HELLO", option: "roles", expected }));
     }
     Ok(details)
 }
@@ -168,7 +168,7 @@ pub(super) fn revocation<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>, of: &'stati
         Some(id) => Ok(Revocation { id, reason }),
         None => {
             let expected = "there, since the request is 0";
-            Err(DecodeError::Option { message: e.name(), option: of, expected })
+            Err(fault(DecodeError::Option { message: e.name(), option: of, expected }))
         }
     }
 }

@@ -2,25 +2,26 @@
 
 use super::text;
 use crate::DecodeError;
-use crate::codec::{self, Big, Kind, Level, Raw, Result, Token, check_utf8};
+use crate::codec::{self, Big, Kind, Level, Raw, Result, Token, check_utf8, fault};
 
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
+#[cold]
 fn malformed<T>(why: &'static str) -> Result<T> {
-    Err(DecodeError::Malformed { serializer: "json", why })
+    Err(fault(DecodeError::Malformed { serializer: "json", why }))
 }
 
 impl<'a> Reader<'a> {
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
     /// Reads over space and shows the byte after it.
-    #[inline]
+    #[inline(always)]
     fn space(&mut self) -> Option<u8> {
         loop {
             match self.peek() {
@@ -30,6 +31,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn take(&mut self, byte: u8, why: &'static str) -> Result<()> {
         if self.space() == Some(byte) {
             self.at += 1;
@@ -39,6 +41,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn word(&mut self, word: &'static [u8]) -> Result<()> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
@@ -52,14 +55,21 @@ impl<'a> Reader<'a> {
     #[inline]
     fn string(&mut self) -> Result<Raw<'a>> {
         let start = self.at;
+        let (end, escaped) = self.string_end()?;
+        let raw = self.bytes.get(start..end).unwrap_or_default();
+        Ok(if escaped { Raw::Escaped(raw) } else { Raw::Plain(raw) })
+    }
+
+    /// Reads a string after its first quotation mark: where it ends, and whether it contains escapes.
+    #[inline(always)]
+    fn string_end(&mut self) -> Result<(usize, bool)> {
         let mut escaped = false;
         loop {
             let at = text::special(self.bytes, self.at);
             match self.bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    let raw = self.bytes.get(start..at).unwrap_or_default();
-                    return Ok(if escaped { Raw::Escaped(raw) } else { Raw::Plain(raw) });
+                    return Ok((at, escaped));
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -69,6 +79,14 @@ impl<'a> Reader<'a> {
                 None => return malformed("a string has no end"),
             }
         }
+    }
+
+    /// Reads a key and the colon after it.
+    #[inline(always)]
+    fn key_end(&mut self) -> Result<()> {
+        self.take(b'"', "a map has a key that is no string")?;
+        self.string_end()?;
+        self.take(b':', "a key has no colon after it")
     }
 
     /// The length of an escape whose letter stands at a place.
@@ -82,6 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a number; whether it has neither fraction nor exponent.
+    #[inline(always)]
     fn number(&mut self) -> Result<(&'a [u8], bool)> {
         let start = self.at;
         if self.peek() == Some(b'-') {
@@ -109,13 +128,14 @@ impl<'a> Reader<'a> {
         Ok((self.bytes.get(start..self.at).unwrap_or_default(), whole))
     }
 
-    #[inline]
+    #[inline(always)]
     fn digits(&mut self) {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
     }
 
+    #[inline(always)]
     fn some_digits(&mut self) -> Result<()> {
         let start = self.at;
         self.digits();
@@ -123,6 +143,67 @@ impl<'a> Reader<'a> {
             malformed("a number has no digits after its point or exponent")
         } else {
             Ok(())
+        }
+    }
+
+    #[inline]
+    fn skip_value(&mut self, room: usize) -> Result<()> {
+        // One bit for each list and map around the place, the innermost lowest: set in maps.
+        let mut around = 0u128;
+        let mut depth = 0;
+        'value: loop {
+            match self.space() {
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string_end()?;
+                }
+                Some(open @ (b'[' | b'{')) => {
+                    self.at += 1;
+                    if depth >= room.min(codec::DEPTH) {
+                        return Err(fault(DecodeError::TooDeep));
+                    }
+                    let map = open == b'{';
+                    // `[` and `{` are followed by their ends two places later in ASCII.
+                    if self.space() == Some(open + 2) {
+                        self.at += 1;
+                    } else {
+                        depth += 1;
+                        around = around << 1 | u128::from(map);
+                        if map {
+                            self.key_end()?;
+                        }
+                        continue 'value;
+                    }
+                }
+                Some(b't') => self.word(b"true")?,
+                Some(b'f') => self.word(b"false")?,
+                Some(b'n') => self.word(b"null")?,
+                Some(_) => drop(self.number()?),
+                None => return malformed("it ends too early"),
+            }
+            // A value is complete: what follows it?
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let map = around & 1 == 1;
+                match self.space() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if map {
+                            self.key_end()?;
+                        }
+                        continue 'value;
+                    }
+                    Some(byte) if byte == if map { b'}' } else { b']' } => {
+                        self.at += 1;
+                        depth -= 1;
+                        around >>= 1;
+                    }
+                    Some(_) => return malformed("a comma or bracket is missing"),
+                    None => return malformed("it ends too early"),
+                }
+            }
         }
     }
 }
@@ -239,63 +320,11 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     }
 
     fn skip(&mut self, room: usize) -> Result<()> {
-        // One bit for each list and map around the place, the innermost lowest: set in maps.
-        let mut around = 0u128;
-        let mut depth = 0;
-        'value: loop {
-            match self.space() {
-                Some(b'"') => {
-                    self.at += 1;
-                    self.string()?;
-                }
-                Some(open @ (b'[' | b'{')) => {
-                    self.at += 1;
-                    if depth >= room.min(codec::DEPTH) {
-                        return Err(DecodeError::TooDeep);
-                    }
-                    let map = open == b'{';
-                    // `[` and `{` are followed by their ends two places later in ASCII.
-                    if self.space() == Some(open + 2) {
-                        self.at += 1;
-                    } else {
-                        depth += 1;
-                        around = around << 1 | u128::from(map);
-                        if map {
-                            self.key()?;
-                        }
-                        continue 'value;
-                    }
-                }
-                Some(b't') => self.word(b"true")?,
-                Some(b'f') => self.word(b"false")?,
-                Some(b'n') => self.word(b"null")?,
-                Some(_) => drop(self.number()?),
-                None => return malformed("it ends too early"),
-            }
-            // A value is complete: what follows it?
-            loop {
-                if depth == 0 {
-                    return Ok(());
-                }
-                let map = around & 1 == 1;
-                match self.space() {
-                    Some(b',') => {
-                        self.at += 1;
-                        if map {
-                            self.key()?;
-                        }
-                        continue 'value;
-                    }
-                    Some(byte) if byte == if map { b'}' } else { b']' } => {
-                        self.at += 1;
-                        depth -= 1;
-                        around >>= 1;
-                    }
-                    Some(_) => return malformed("a comma or bracket is missing"),
-                    None => return malformed("it ends too early"),
-                }
-            }
-        }
+        // The place is kept in a register meanwhile.
+        let mut r = Reader { ..*self };
+        r.skip_value(room)?;
+        self.at = r.at;
+        Ok(())
     }
 
     fn end(&mut self) -> Result<()> {
@@ -306,21 +335,52 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     }
 
     #[inline]
+    fn list(&mut self) -> Result<Option<Level>> {
+        if self.kind()? != Kind::List {
+            return Ok(None);
+        }
+        self.at += 1;
+        Ok(Some(Level::open(false)))
+    }
+
+    #[inline]
+    fn map(&mut self) -> Result<Option<Level>> {
+        if self.kind()? != Kind::Map {
+            return Ok(None);
+        }
+        self.at += 1;
+        Ok(Some(Level::open(true)))
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<Option<Raw<'a>>> {
+        if self.kind()? != Kind::Text {
+            return Ok(None);
+        }
+        self.at += 1;
+        Ok(Some(self.string()?))
+    }
+
+    #[inline]
     fn integer(&mut self) -> Result<Option<u64>> {
         self.space();
-        let start = self.at;
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
         let mut value = 0u64;
-        // Up to 18 digits do not overflow.
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add((digit - b'0').into());
-            self.at += 1;
+        let mut len = 0;
+        for byte in rest {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(digit.into());
+            len += 1;
         }
-        let zero = self.bytes.get(start) == Some(&b'0');
-        let plain = matches!(self.peek(), Some(b',' | b']' | b'}' | b' ')) && self.at - start <= 18;
-        if plain && self.at > start && (!zero || self.at - start == 1) {
+        // Up to 18 digits do not overflow. Anything unusual goes the long way.
+        let zeros = len > 1 && rest.first() == Some(&b'0');
+        if (1..=18).contains(&len) && !zeros && matches!(rest.get(len), Some(b',' | b']')) {
+            self.at += len;
             return Ok(Some(value));
         }
-        self.at = start;
         Ok(match self.value()? {
             Token::Uint(n) => Some(n),
             Token::Float(f) => codec::whole(f),

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 const BINARY: &[u8] = b"\\u0000";
 
 /// The place of the next quotation mark, backslash or control character, or the end. Eight bytes at a time.
-#[inline]
+#[inline(always)]
 pub(super) fn special(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::time;
 use crate::DecodeError;
-use crate::codec::{self, Input, Kind, Level, Raw, Result, Token};
+use crate::codec::{self, Input, Kind, Level, Raw, Result, Token, fault};
 
 pub(crate) struct Reader<'a>(Input<'a>);
 
@@ -32,18 +32,12 @@ impl<'a> Reader<'a> {
             0x90..=0x9f => Head::List((byte & 0x0f).into()),
             0xa0..=0xbf => Head::Text((byte & 0x1f).into()),
             0xc0 => Head::Null,
-            0xc1 => return self.0.malformed("the byte c1 stands for nothing"),
+            0xc1 => return self.0.malformed(NEVER),
             0xc2 => Head::Bool(false),
             0xc3 => Head::Bool(true),
-            0xc4 => Head::Binary(self.len8()?),
-            0xc5 => Head::Binary(self.len16()?),
-            0xc6 => Head::Binary(self.len32()?),
+            0xc4..=0xc6 => Head::Binary(self.0.len(byte - 0xc4)?),
             0xc7..=0xc9 => {
-                let len = match byte {
-                    0xc7 => self.len8()?,
-                    0xc8 => self.len16()?,
-                    _ => self.len32()?,
-                };
+                let len = self.0.len(byte - 0xc7)?;
                 Head::Ext(i8::from_be_bytes(self.0.array()?), len)
             }
             0xca => Head::Float(f32::from_be_bytes(self.0.array()?).into()),
@@ -57,30 +51,28 @@ impl<'a> Reader<'a> {
             0xd2 => Head::Int(i32::from_be_bytes(self.0.array()?).into()),
             0xd3 => Head::Int(i64::from_be_bytes(self.0.array()?)),
             0xd4..=0xd8 => Head::Ext(i8::from_be_bytes(self.0.array()?), 1 << (byte - 0xd4)),
-            0xd9 => Head::Text(self.len8()?),
-            0xda => Head::Text(self.len16()?),
-            0xdb => Head::Text(self.len32()?),
-            0xdc => Head::List(self.len16()?),
-            0xdd => Head::List(self.len32()?),
-            0xde => Head::Map(self.len16()?),
-            0xdf => Head::Map(self.len32()?),
+            0xd9..=0xdb => Head::Text(self.0.len(byte - 0xd9)?),
+            0xdc | 0xdd => Head::List(self.0.len(byte - 0xdb)?),
+            0xde | 0xdf => Head::Map(self.0.len(byte - 0xdd)?),
             0xe0..=0xff => Head::Int(i8::from_be_bytes([byte]).into()),
         })
     }
+}
 
-    fn len8(&mut self) -> Result<usize> {
-        Ok(self.0.byte()?.into())
-    }
+const NEVER: &str = "the byte c1 stands for nothing";
 
-    fn len16(&mut self) -> Result<usize> {
-        Ok(u16::from_be_bytes(self.0.array()?).into())
-    }
-
-    fn len32(&mut self) -> Result<usize> {
-        match usize::try_from(u32::from_be_bytes(self.0.array()?)) {
-            Ok(len) => Ok(len),
-            Err(_) => self.0.malformed("a length is announced that no memory holds"),
-        }
+impl Input<'_> {
+    /// A length in 1, 2 or 4 bytes, for a width of 0, 1 or 2.
+    #[inline]
+    fn len(&mut self, width: u8) -> Result<usize> {
+        Ok(match width {
+            0 => self.byte()?.into(),
+            1 => u16::from_be_bytes(self.array()?).into(),
+            _ => match usize::try_from(u32::from_be_bytes(self.array()?)) {
+                Ok(len) => len,
+                Err(_) => return self.malformed("a length is announced that no memory holds"),
+            },
+        })
     }
 }
 
@@ -134,7 +126,7 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     fn key(&mut self) -> Result<Raw<'a>> {
         match self.head()? {
             Head::Text(len) => Ok(Raw::Plain(self.0.utf8(len)?)),
-            _ => Err(DecodeError::KeyNotString),
+            _ => Err(fault(DecodeError::KeyNotString)),
         }
     }
 
@@ -153,32 +145,55 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
         // Of every list and map around the place: items left, twice, plus one in maps.
         let mut around: SmallVec<[u64; 8]> = SmallVec::new();
         let (mut left, mut map) = (1u64, false);
+        let mut input = self.0;
         loop {
             while left == 0 {
-                let Some(level) = around.pop() else { return Ok(()) };
+                let Some(level) = around.pop() else {
+                    self.0.at = input.at;
+                    return Ok(());
+                };
                 left = level >> 1;
                 map = level & 1 == 1;
             }
             let key = map && left.is_multiple_of(2);
             left -= 1;
-            let (items, inner) = match self.head()? {
-                Head::Text(len) => {
-                    self.0.utf8(len)?;
+            let byte = input.byte()?;
+            // What is no text needs no second look but for its length.
+            let (items, inner) = match byte {
+                0xa0..=0xbf => {
+                    input.utf8((byte & 0x1f).into())?;
                     continue;
                 }
-                _ if key => return Err(DecodeError::KeyNotString),
-                Head::Binary(len) | Head::Ext(_, len) => {
-                    self.0.take(len)?;
+                0xd9..=0xdb => {
+                    let len = input.len(byte - 0xd9)?;
+                    input.utf8(len)?;
                     continue;
                 }
-                Head::List(len) => (len as u64, false),
-                Head::Map(len) => (len as u64 * 2, true),
-                Head::Null | Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Float(_) => continue,
+                _ if key => return Err(fault(DecodeError::KeyNotString)),
+                0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => continue,
+                0x80..=0x8f => (u64::from(byte & 0x0f) * 2, true),
+                0x90..=0x9f => ((byte & 0x0f).into(), false),
+                0xdc | 0xdd => (input.len(byte - 0xdb)? as u64, false),
+                0xde | 0xdf => (input.len(byte - 0xdd)? as u64 * 2, true),
+                _ => {
+                    let len = match byte {
+                        0xc4..=0xc6 => input.len(byte - 0xc4)?,
+                        0xc7..=0xc9 => input.len(byte - 0xc7)? + 1,
+                        0xca => 4,
+                        0xcb => 8,
+                        0xcc..=0xcf => 1 << (byte - 0xcc),
+                        0xd0..=0xd3 => 1 << (byte - 0xd0),
+                        0xd4..=0xd8 => (1 << (byte - 0xd4)) + 1,
+                        _ => return input.malformed(NEVER),
+                    };
+                    input.take(len)?;
+                    continue;
+                }
             };
             if around.len() >= room {
-                return Err(DecodeError::TooDeep);
+                return Err(fault(DecodeError::TooDeep));
             }
-            self.0.fits(items)?;
+            input.fits(items)?;
             around.push(left << 1 | u64::from(map));
             (left, map) = (items, inner);
         }
@@ -189,19 +204,54 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     }
 
     #[inline]
+    fn list(&mut self) -> Result<Option<Level>> {
+        let len = match self.0.peek()? {
+            byte @ 0x90..=0x9f => {
+                self.0.at += 1;
+                usize::from(byte & 0x0f)
+            }
+            byte @ (0xdc | 0xdd) => {
+                self.0.at += 1;
+                self.0.len(byte - 0xdb)?
+            }
+            _ => return Ok(None),
+        };
+        self.0.fits(len as u64)?;
+        Ok(Some(Level::counted(len, false)))
+    }
+
+    #[inline]
     fn map(&mut self) -> Result<Option<Level>> {
-        match self.0.peek()? {
+        let len = match self.0.peek()? {
             byte @ 0x80..=0x8f => {
                 self.0.at += 1;
-                let len = usize::from(byte & 0x0f);
-                self.0.fits(len as u64 * 2)?;
-                Ok(Some(Level::counted(len, true)))
+                usize::from(byte & 0x0f)
             }
-            0xde | 0xdf => match self.value()? {
-                Token::Map(level) => Ok(Some(level)),
-                _ => Ok(None),
-            },
-            _ => Ok(None),
-        }
+            byte @ (0xde | 0xdf) => {
+                self.0.at += 1;
+                self.0.len(byte - 0xdd)?
+            }
+            _ => return Ok(None),
+        };
+        self.0.fits(len as u64 * 2)?;
+        Ok(Some(Level::counted(len, true)))
+    }
+
+    #[inline]
+    fn integer(&mut self) -> Result<Option<u64>> {
+        Ok(match self.head()? {
+            Head::Uint(n) => Some(n),
+            Head::Int(n) => u64::try_from(n).ok(),
+            Head::Float(f) => codec::whole(f),
+            _ => None,
+        })
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<Option<Raw<'a>>> {
+        Ok(match self.head()? {
+            Head::Text(len) => Some(Raw::Plain(self.0.utf8(len)?)),
+            _ => None,
+        })
     }
 }
