@@ -10,7 +10,7 @@ type Run = fn(&Workspace, &Background) -> Result<(), Stop>;
 
 const STEPS: &[(&str, Run)] = &[
     ("tools", |ws, _| tools::system(ws)),
-    ("format", |ws, _| ws.cargo("fmt --all -- --check").status()),
+    ("format", |ws, _| format(ws)),
     ("clippy", |ws, _| ws.cargo("clippy --workspace --all-targets -- -D warnings").status()),
     ("deps", |ws, _| layers::step(ws)),
     ("tidy", |ws, _| tidy::step(ws)),
@@ -86,6 +86,13 @@ fn choose(args: &[String]) -> Result<Vec<(&'static str, Run)>, Stop> {
         chosen.retain(|name| list.contains(name) == keep);
     }
     Ok(STEPS.iter().filter(|(name, _)| chosen.contains(name)).copied().collect())
+}
+
+/// Every member, and the packages that are none.
+fn format(ws: &Workspace) -> Result<(), Stop> {
+    ws.cargo("fmt --all -- --check").status()?;
+    ws.cargo("fmt --manifest-path fuzz/Cargo.toml -- --check").status()?;
+    ws.cargo("fmt --manifest-path tests/outside/Cargo.toml -- --check").status()
 }
 
 /// The reference of every member, warnings denied.
