@@ -1,0 +1,18 @@
+//! What a router answers, message by message, through its port.
+
+#[path = "scenarios/authorization.rs"]
+mod authorization;
+#[path = "scenarios/calls.rs"]
+mod calls;
+#[path = "scenarios/events.rs"]
+mod events;
+#[path = "scenarios/fanouts.rs"]
+mod fanouts;
+#[path = "scenarios/leaving.rs"]
+mod leaving;
+#[path = "scenarios/sessions.rs"]
+mod sessions;
+#[path = "scenarios/slow.rs"]
+mod slow;
+#[path = "scenarios/support.rs"]
+mod support;
