@@ -1,5 +1,7 @@
 //! What a router answers, message by message, through its port.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "scenarios/authorization.rs"]
 mod authorization;
 #[path = "scenarios/calls.rs"]

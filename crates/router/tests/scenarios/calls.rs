@@ -191,9 +191,11 @@ fn canceled_call_is_answered_at_once_and_what_comes_later_ignored() {
         callee.tell(json!([8, 68, number, {}, "com.error"]));
         caller.nothing();
         callee.nothing();
-        // The number is free again.
+        // The number is free again, and an answer to the call that had it before is none to this one.
         caller.tell(json!([48, 1, {}, URI]));
         assert_eq!(callee.one()[1], 2);
+        callee.tell(json!([70, number, {}]));
+        caller.nothing();
     }
 }
 
