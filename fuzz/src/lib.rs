@@ -23,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
     ("wamp_message", wamp::message),
+    ("wamp_payload", wamp::payload),
     ("websocket_close", websocket::close),
     ("websocket_frames", websocket::frames),
     ("websocket_request", websocket::request),

@@ -1,7 +1,7 @@
 //! Serialized WAMP messages, as a peer sends them.
 
 use bytes::Bytes;
-use transom_wamp::{Encoder, Message, Serializer, decode};
+use transom_wamp::{Encoder, Message, Payload, Serializer, Shape, decode};
 
 /// The first byte chooses the serializer of the rest and the one it is passed on in.
 ///
@@ -14,6 +14,30 @@ pub fn message(data: &[u8]) {
     assert_eq!(again.code(), message.code());
     // From here on nothing is lost any more: a second passage changes nothing.
     assert_eq!(passed_on(to, &again), again);
+}
+
+/// The first byte chooses two serializers, the second a shape; the rest is a payload that no message brought.
+///
+/// It is written anew as a valid payload of the same shape, or as none; and its trees stay what they are then.
+pub fn payload(data: &[u8]) {
+    let [choice, shape, bytes @ ..] = data else { return };
+    let (from, to) = (serializer(*choice), serializer(*choice / 16));
+    let shape = [Shape::Args, Shape::ArgsKwargs, Shape::Opaque][usize::from(*shape) % 3];
+    let payload = Payload { serializer: from, shape, bytes: Bytes::copy_from_slice(bytes) };
+    let read = payload.to_values();
+    if from == to {
+        return;
+    }
+    let there = payload.to(to);
+    let trees = there.to_values().unwrap_or_else(|error| panic!("{payload:?} became {there:?}: {error}"));
+    assert!(there.shape == payload.shape || there.shape == Shape::Empty);
+    if read.is_err() {
+        assert_eq!(there, Payload::empty(to));
+    }
+    // From here on nothing is lost any more. JSON has no infinity, which digits beyond all floats are read as.
+    let (args, kwargs) = &trees;
+    let again = Payload::from_values(to, args, kwargs);
+    assert!(to == Serializer::Json || again.to_values().as_ref() == Ok(&trees));
 }
 
 fn serializer(choice: u8) -> Serializer {

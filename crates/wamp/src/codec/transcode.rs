@@ -57,7 +57,7 @@ fn count<'a, R: Reader<'a>>(shape: Shape, bytes: &'a [u8]) -> Result<Vec<u32>> {
         let mut around: SmallVec<[(Level, usize); 8]> = SmallVec::new();
         loop {
             if let Token::List(level) | Token::Map(level) = r.value()? {
-                if around.len() >= DEPTH {
+                if around.len() >= DEPTH - 1 {
                     return Err(fault(DecodeError::TooDeep));
                 }
                 around.push((level, counts.len()));
@@ -108,7 +108,7 @@ fn value<'a, R: Reader<'a>, W: Writer>(
             },
             Token::Binary(raw) => W::binary(out, &raw.bytes()),
             Token::List(level) | Token::Map(level) => {
-                if around.len() >= DEPTH {
+                if around.len() >= DEPTH - 1 {
                     return Err(fault(DecodeError::TooDeep));
                 }
                 let open = level.open && W::COUNTED;
