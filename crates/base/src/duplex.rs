@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::outbox::{Batch, MAX_SLICES};
-use crate::pool::{give_read, take_read};
+use crate::pool::{READ_BUFFER, give_read, take_read};
 use crate::{BoxFuture, ConnScope, Outbox, Phase, ServeError, Stream, wake};
 
 /// How long what is queued may take to leave, and the peer to close, once a connection is to end.
@@ -24,6 +24,12 @@ pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// An unfinished unit up to this size is copied out of the read buffer, so that the buffer can serve others; a larger
 /// one keeps the buffer until it is whole.
 const COPY_TAIL: usize = 8 * 1024;
+
+/// Room behind a large unit, so that the beginning of the next one does not need a read of its own.
+const SLACK: usize = 4 * 1024;
+
+/// The largest read buffer that is taken because large units came before.
+const EXPECT_MAX: usize = 512 * 1024;
 
 /// Reads in a row before what they caused is written.
 const READS_PER_TURN: usize = 8;
@@ -60,6 +66,13 @@ pub trait Protocol: Send {
     /// and more.
     fn receive(&mut self, input: &mut BytesMut) -> Flow;
 
+    /// How many octets the unit at the front of `input` has that is not whole yet, as far as its first octets tell;
+    /// 0 when they do not. Only a hint for reading it with few calls.
+    fn wanted(&self, input: &[u8]) -> usize {
+        let _ = input;
+        0
+    }
+
     /// After [`Flow::Pause`]: what comes next, when it is known.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow>;
 
@@ -95,6 +108,7 @@ pub fn drive<P: Protocol + 'static>(
         io,
         fresh: !leftover.is_empty(),
         tail: leftover,
+        expect: READ_BUFFER,
         protocol,
         batch: Batch::default(),
         timer: None,
@@ -111,6 +125,9 @@ struct Drive<P> {
     tail: BytesMut,
     /// `tail` holds bytes that the protocol has not seen.
     fresh: bool,
+    /// Size of the next read buffer: larger than usual while large units come, since a unit that fits into one buffer
+    /// is not copied.
+    expect: usize,
     batch: Batch,
     timer: Option<Pin<Box<Sleep>>>,
     /// Completes at the next phase of the node.
@@ -248,13 +265,13 @@ impl<P: Protocol> Drive<P> {
                 Stage::Closing { eof: true, .. } => return Ok(false),
                 Stage::Closing { .. } => {}
             }
-            let mut buf = if self.tail.is_empty() { take_read() } else { std::mem::take(&mut self.tail) };
+            let mut buf =
+                if self.tail.is_empty() { take_read(self.expect) } else { std::mem::take(&mut self.tail) };
             if !std::mem::take(&mut self.fresh) {
-                // Room for at least as much again: a large frame arrives in few reads, and memory follows what has
-                // arrived instead of what was announced.
                 if buf.capacity() == buf.len() {
-                    buf.reserve(buf.len().max(COPY_TAIL));
+                    buf = self.grow(buf);
                 }
+                let before = buf.len();
                 let read = pin!(self.io.read_buf(&mut buf)).poll(cx);
                 match read {
                     Poll::Pending => {
@@ -270,6 +287,7 @@ impl<P: Protocol> Drive<P> {
                         }
                         return Ok(false);
                     }
+                    Poll::Ready(Ok(_)) if before == 0 && buf.len() < READ_BUFFER => self.expect = READ_BUFFER,
                     Poll::Ready(Ok(_)) => {}
                 }
             }
@@ -284,6 +302,18 @@ impl<P: Protocol> Drive<P> {
             self.follow(flow).map_or(Ok(()), Err)?;
         }
         Ok(true)
+    }
+
+    /// A larger buffer with the same bytes. It holds the whole unit where its size is known, but at most as much again
+    /// as has arrived: memory follows what a peer sends, not what it announces.
+    fn grow(&mut self, buf: BytesMut) -> BytesMut {
+        let wanted = self.protocol.wanted(&buf).saturating_add(SLACK).max(buf.len() + COPY_TAIL);
+        let size = wanted.min((2 * buf.len()).max(READ_BUFFER));
+        self.expect = size.clamp(READ_BUFFER, EXPECT_MAX);
+        let mut larger = take_read(size);
+        larger.extend_from_slice(&buf);
+        give_read(buf);
+        larger
     }
 
     /// Stores the rest of the input, or gives its buffer back.

@@ -120,6 +120,12 @@ pub fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, FrameErro
     Ok(Some(Frame { kind, payload: frame.freeze() }))
 }
 
+/// Octets of the frame at the front of `input`, prefix included, as far as the prefix is there and legal; else 0.
+pub fn wanted(input: &[u8], max: usize) -> usize {
+    let prefix = input.first_chunk::<PREFIX>().and_then(|prefix| Prefix::parse(*prefix, max).ok());
+    prefix.map_or(0, |prefix| PREFIX + prefix.len)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

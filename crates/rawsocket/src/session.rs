@@ -97,6 +97,13 @@ impl Protocol for Session {
         }
     }
 
+    fn wanted(&self, input: &[u8]) -> usize {
+        match &self.stage {
+            Stage::Open(open) => frame::wanted(input, open.max_length.octets()),
+            Stage::Greeting(_) => LEN,
+        }
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         match &mut self.stage {
             Stage::Open(open) => open.poll_ready(cx),

@@ -123,6 +123,12 @@ impl Decoder {
         }
     }
 
+    /// The length of the payload at the front of the input that is not whole yet; 0 when no header is read. It has
+    /// passed the limits.
+    pub fn wanted(&self) -> usize {
+        self.frame.as_ref().map_or(0, |frame| frame.len)
+    }
+
     /// The frame at the front of the input, its header taken off.
     fn begin(&mut self, input: &mut BytesMut) -> Result<Option<Begun>, FrameError> {
         if let Some(frame) = self.frame.take() {

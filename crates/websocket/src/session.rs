@@ -190,6 +190,10 @@ impl Protocol for WebSocketSession {
         flow
     }
 
+    fn wanted(&self, _input: &[u8]) -> usize {
+        self.decoder.wanted()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         let flow = match self.stage {
             Stage::Open => match self.link.poll_ready(cx) {
