@@ -251,6 +251,14 @@ fn universal_when_wrong() {
         ),
         (
             universal,
+            r#""websocket": {"type": "web"}, "web": {"type": "websocket"}"#,
+            &[
+                r#"error: T.websocket.type: invalid value "web" for attribute "type" in universal.websocket section: must be "websocket""#,
+                r#"error: T.web.type: invalid value "websocket" for attribute "type" in universal.web section: must be "web""#,
+            ],
+        ),
+        (
+            universal,
             r#""websocket": {"fail_by_drop": true, "endpoint": {}}"#,
             &[
                 r#"error: T.websocket: unknown attribute "fail_by_drop" in universal.websocket section (put it under "options")"#,

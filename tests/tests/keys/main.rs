@@ -1,0 +1,13 @@
+//! Every key of a configuration: that it has an effect and which, that the table in `tests/keys.txt` tells how each is
+//! covered, and that the documents name them all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod endpoint;
+mod node;
+mod page;
+mod rawsocket;
+mod realm;
+mod support;
+mod table;
+mod web;
+mod websocket;
