@@ -226,11 +226,19 @@ fn options_when_many_are_written_with_a_long_head() {
 
 #[test]
 fn trees_when_as_deep_as_allowed_need_little_stack() {
-    let deep = format!(r#"[5,"s",{{"x":{}1{}}}]"#, r#"[{"k":"#.repeat(63), "}]".repeat(63));
-    let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
+    let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(|| {
+        // The message and its element are two levels of the 128.
+        let mut value = Value::Int(1);
+        for level in 0..126 {
+            value = match level % 2 {
+                0 => Value::List(vec![value]),
+                _ => Value::Map(Dict(vec![("k".into(), value)])),
+            };
+        }
+        let extra = Dict(vec![("x".into(), value)]);
+        let message = Message::Authenticate(Authenticate { signature: "s".into(), extra });
         for serializer in Serializer::ALL {
-            let message = decode(serializer, &frame(serializer, &deep)).unwrap();
-            assert_eq!(encode(serializer, &message), frame(serializer, &deep));
+            assert_eq!(decode(serializer, &encode(serializer, &message)).unwrap(), message);
         }
     });
     thread.unwrap().join().unwrap();
