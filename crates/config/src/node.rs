@@ -18,11 +18,13 @@ pub struct Node {
 pub struct Controller {
     /// Where it stands.
     pub place: Place,
-    /// The node's ID. `None`: `<hostname>-<pid>`, lower-case.
+    /// The node's ID. `None`: `<hostname>-<pid>`, lower-case. This release does not act on it.
     pub id: Option<String>,
     /// `options.title`: title of the process. Default `crossbar-controller`.
+    /// This release does not act on it.
     pub title: String,
     /// `options.shutdown`: any of these stops the node. Default: when a worker exits.
+    /// This release does not act on it.
     pub shutdown: Vec<ShutdownTrigger>,
     /// `options.threads`: threads of the runtime, at most 1024; `None` (default, 0 in a file) = one per
     /// core.
@@ -30,7 +32,8 @@ pub struct Controller {
     /// `options.drain_timeout`: from the first stop signal to aborting what is left, ms in a file.
     /// Default 10 s; `None` = wait until all is done or a second signal comes.
     pub drain_timeout: Option<Duration>,
-    /// `reload`: listen on a control socket in the node directory. Default true.
+    /// `reload`: listen on a control socket in the node directory. Default true. This release does not act
+    /// on it.
     pub reload: bool,
 }
 

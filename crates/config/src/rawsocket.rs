@@ -13,7 +13,7 @@ pub struct RawSocketConfig {
     pub serializers: Vec<Serializer>,
     /// `None`: everybody joins as `anonymous`.
     pub auth: Option<AuthConfig>,
-    /// Log more of this transport. Default false.
+    /// Log more of this transport. Default false. This release does not act on it.
     pub debug: bool,
     /// `options`
     pub options: RawSocketOptions,

@@ -26,7 +26,7 @@ pub struct RealmOptions {
     /// How the syntax of URIs in client messages is checked. Default loose.
     pub uri_check: UriCheck,
     /// Offer the `wamp.session.*`, `wamp.registration.*` and `wamp.subscription.*` procedures and
-    /// events. Default true.
+    /// events. Default true. This release does not act on it.
     pub enable_meta_api: bool,
     /// Offer them to the management realm as well; there is none, so this has no effect. Default false.
     pub bridge_meta_api: bool,

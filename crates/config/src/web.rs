@@ -36,7 +36,7 @@ impl Default for WebConfig {
 pub struct WebOptions {
     /// Log each request. Default false.
     pub access_log: bool,
-    /// Show details of an internal error on its page. Default false.
+    /// Show details of an internal error on its page. Default false. This release does not act on it.
     pub display_tracebacks: bool,
     /// Send `Strict-Transport-Security`. Default false.
     pub hsts: bool,

@@ -16,7 +16,7 @@ pub struct WebSocketConfig {
     pub serializers: Vec<Serializer>,
     /// `None`: everybody joins as `anonymous`.
     pub auth: Option<AuthConfig>,
-    /// Log more of this transport. Default false.
+    /// Log more of this transport. Default false. This release does not act on it.
     pub debug: bool,
     /// `options`
     pub options: WebSocketOptions,
@@ -76,7 +76,7 @@ pub struct WebSocketOptions {
     pub fail_by_drop: bool,
     /// Answer a close with the peer's code and reason instead of 1000. Default false.
     pub echo_close_codereason: bool,
-    /// Default true.
+    /// Default true. It is always on in this release.
     pub tcp_nodelay: bool,
     /// Ping this long after open and after each pong. Default 30 s; `None` = never.
     pub auto_ping_interval: Option<Duration>,

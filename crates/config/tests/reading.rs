@@ -5,5 +5,6 @@ mod reading {
     mod findings;
     mod good;
     mod robust;
+    mod shapes;
     mod support;
 }

@@ -7,6 +7,7 @@ mod node;
 mod page;
 mod rawsocket;
 mod realm;
+mod shapes;
 mod support;
 mod table;
 mod web;
