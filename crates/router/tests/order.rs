@@ -81,7 +81,10 @@ impl Client {
         let details = TransportDetails::memory(Serializer::MsgPack, 1);
         let mut client =
             Client { port: router.port(None).open(details, sink.clone()), sink, heard: Vec::new() };
-        client.send(Message::Hello(Hello { realm: Some("realm1".into()), details: HelloDetails::default() }));
+        client.send(Message::Hello(Box::new(Hello {
+            realm: Some("realm1".into()),
+            details: HelloDetails::default(),
+        })));
         assert!(matches!(client.listen()[..], [Message::Welcome(_)]));
         client
     }

@@ -37,9 +37,9 @@ const DEALER: [&str; 4] = [
 ];
 
 impl Port {
-    pub(super) fn hello(&mut self, hello: Hello) -> Flow {
+    pub(super) fn hello(&mut self, hello: Box<Hello>) -> Flow {
         let step = self.methods.open(&hello);
-        self.proceed(step, Box::new(hello))
+        self.proceed(step, hello)
     }
 
     /// Follows the authentication.
