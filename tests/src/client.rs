@@ -91,7 +91,7 @@ impl Client {
         let role = || Some(Features::default());
         let roles = ClientRoles { publisher: role(), subscriber: role(), caller: role(), callee: role() };
         let details = HelloDetails { roles, ..HelloDetails::default() };
-        self.send(Message::Hello(Hello { realm: Some(realm.into()), details })).await;
+        self.send(Message::Hello(Box::new(Hello { realm: Some(realm.into()), details }))).await;
         self.receive().await
     }
 

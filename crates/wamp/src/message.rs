@@ -7,8 +7,8 @@ use crate::{Dict, Id, Payload, Text};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Message {
-    /// 1, client to router.
-    Hello(Hello),
+    /// 1, client to router. Boxed: it is large and rare.
+    Hello(Box<Hello>),
     /// 2, router to client.
     Welcome(Welcome),
     /// 3, both ways. Further elements of a received ABORT are dropped.
@@ -625,5 +625,15 @@ impl Message {
             Message::Yield(_) => "YIELD",
             Message::EventReceived(_) => "EVENT_RECEIVED",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_stays_small_enough_to_be_handed_on_by_value() {
+        assert!(size_of::<Message>() <= 136, "{}", size_of::<Message>());
     }
 }

@@ -60,7 +60,7 @@ type E<'e, 'a, R> = &'e mut Envelope<'a, R>;
 fn hello<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {
     let (realm, details) = (e.text_or_null("Realm")?, options::hello(e)?);
     e.finish()?;
-    Ok(Message::Hello(Hello { realm, details }))
+    Ok(Message::Hello(Box::new(Hello { realm, details })))
 }
 
 fn welcome<'a, R: Reader<'a>>(e: E<'_, 'a, R>) -> Decoded {

@@ -103,7 +103,7 @@ fn hello() -> BoxedStrategy<Message> {
     (option::of(text()), roles, options, option::of(text()))
         .prop_map(|(realm, roles, (agent, authmethods, authid, authextra), authrole)| {
             let details = HelloDetails { roles, agent, authmethods, authid, authrole, authextra };
-            Message::Hello(Hello { realm, details })
+            Message::Hello(Box::new(Hello { realm, details }))
         })
         .boxed()
 }
