@@ -14,8 +14,8 @@
 //! # What is not offered
 //! The features that WELCOME names are all there are. Without them: patterns, shared registrations and the other
 //! options of REGISTER are refused with `wamp.error.option_not_allowed`; a CANCEL of any mode ends the call for the
-//! caller alone; `timeout` and `receive_progress` of CALL, `retain` and `get_retained` have no effect; procedures
-//! under `wamp.` do not exist.
+//! caller alone; `timeout` and `receive_progress` of CALL, `retain` and `get_retained` have no effect. There
+//! is no meta API, whatever `enable_meta_api` says: no procedure under `wamp.` exists, and nothing is published there.
 
 mod broker;
 mod calls;

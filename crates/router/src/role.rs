@@ -34,7 +34,7 @@ pub(crate) struct Role {
 
 enum Rules {
     Always(Decision),
-    Table(RuleTable),
+    Table(Box<RuleTable>),
 }
 
 struct RuleTable {
@@ -51,7 +51,7 @@ impl Role {
         let rules = match &config.authorization {
             Authorization::Always(true) => Rules::Always(Decision::ALLOW),
             Authorization::Always(false) => Rules::Always(Decision::DENY),
-            Authorization::Permissions(rules) => Rules::Table(RuleTable::new(rules)),
+            Authorization::Permissions(rules) => Rules::Table(Box::new(RuleTable::new(rules))),
         };
         Role { name: config.name.as_str().into(), slow_consumer: config.slow_consumer, trusted: false, rules }
     }
