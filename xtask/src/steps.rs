@@ -16,6 +16,7 @@ const STEPS: &[(&str, Run)] = &[
     ("tidy", |ws, _| tidy::step(ws)),
     ("docs", |ws, _| rustdoc(ws)),
     ("tests", |ws, _| tests(ws)),
+    ("order", |ws, _| order(ws)),
     ("outside", |ws, _| outside(ws)),
     ("package", |ws, _| package(ws)),
     ("clients", |ws, background| background.clients().and_then(|()| suites::clients(ws))),
@@ -112,6 +113,11 @@ fn tests(ws: &Workspace) -> Result<(), Stop> {
     cargo("nextest run --workspace").status()?;
     // nextest leaves the examples in documentation to cargo.
     cargo("test --workspace --doc").status()
+}
+
+/// The order of messages, with the interleavings of all of the router's locks chosen by the test.
+fn order(ws: &Workspace) -> Result<(), Stop> {
+    ws.cargo("test -p transom-router --features shuttle --test order").status()
 }
 
 /// A package that is no member uses the crates which people depend on singly.
