@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
 /// A WAMP ID: at most 2^53, so that every JSON number type holds it. 0 stands only where a message says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Id(u64);
@@ -33,36 +36,46 @@ impl fmt::Display for Id {
     }
 }
 
-/// IDs of the global scope: uniformly random over 1 to 2^53, from the operating system's source, fetched in blocks.
-#[derive(Debug)]
+/// IDs of the global scope: uniformly random over 1 to 2^53 and not to be guessed from others. They come from a ChaCha8
+/// generator that is seeded by the operating system, and seeded anew after every 2^16 of them: asking the operating
+/// system for each would cost more than the rest of a small message.
+#[derive(Debug, Default)]
 pub struct RandomIds {
-    block: [u8; 512],
-    at: usize,
+    source: Option<Source>,
 }
 
-impl Default for RandomIds {
-    fn default() -> Self {
-        RandomIds { block: [0; 512], at: 512 }
-    }
+#[derive(Debug)]
+struct Source {
+    generator: ChaCha8Rng,
+    /// IDs to come before it is seeded anew.
+    left: u32,
 }
+
+/// IDs from one seed.
+const PER_SEED: u32 = 1 << 16;
 
 impl RandomIds {
     /// The next random ID, or the operating system's error when it has no randomness to give.
     #[expect(clippy::should_implement_trait, reason = "an iterator has no place for the error")]
     pub fn next(&mut self) -> Result<Id, getrandom::Error> {
-        let bytes = match self.block.get(self.at..self.at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
-            Some(bytes) => bytes,
-            None => {
-                getrandom::fill(&mut self.block)?;
-                self.at = 0;
-                let mut first = [0; 8];
-                first.copy_from_slice(&self.block[..8]);
-                first
+        let number = match &mut self.source {
+            Some(Source { generator, left: left @ 1.. }) => {
+                *left -= 1;
+                generator.next_u64()
             }
+            _ => self.source.insert(Source::new()?).generator.next_u64(),
         };
-        self.at += 8;
         // 2^53 divides 2^64, so the remainder is uniform.
-        Ok(Id(u64::from_le_bytes(bytes) % Id::MAX + 1))
+        Ok(Id(number % Id::MAX + 1))
+    }
+}
+
+impl Source {
+    #[cold]
+    fn new() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Source { generator: ChaCha8Rng::from_seed(seed), left: PER_SEED - 1 })
     }
 }
 
@@ -84,5 +97,16 @@ mod tests {
         let all: std::collections::HashSet<u64> = (0..1000).map(|_| ids.next().unwrap().get()).collect();
         assert_eq!(all.len(), 1000);
         assert!(all.iter().all(|id| (1..=Id::MAX).contains(id)));
+    }
+
+    #[test]
+    fn random_ids_when_many_are_seeded_anew() {
+        let mut ids = RandomIds::default();
+        let mut seeds = std::collections::HashSet::new();
+        for _ in 0..2 * PER_SEED + 1 {
+            ids.next().unwrap();
+            seeds.insert(ids.source.as_ref().unwrap().generator.get_seed());
+        }
+        assert_eq!(seeds.len(), 3);
     }
 }
