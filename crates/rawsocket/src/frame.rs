@@ -115,9 +115,9 @@ pub fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, FrameErro
     if input.len() < PREFIX + len {
         return Ok(None);
     }
-    let mut frame = input.split_to(PREFIX + len);
-    frame.advance(PREFIX);
-    Ok(Some(Frame { kind, payload: frame.freeze() }))
+    let mut payload = input.split_to(PREFIX + len).freeze();
+    payload.advance(PREFIX);
+    Ok(Some(Frame { kind, payload }))
 }
 
 /// Octets of the frame at the front of `input`, prefix included, as far as the prefix is there and legal; else 0.

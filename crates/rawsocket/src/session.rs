@@ -229,7 +229,7 @@ impl Open {
         }
         loop {
             let flow = match frame::take(input, self.max_length.octets()) {
-                Ok(Some(Frame { kind: Kind::Message, payload })) => self.link.receive(&payload),
+                Ok(Some(Frame { kind: Kind::Message, payload })) => self.link.receive(payload),
                 Ok(Some(Frame { kind: Kind::Ping, payload })) => self.pong(payload),
                 Ok(Some(Frame { kind: Kind::Pong, .. })) => LinkFlow::Continue,
                 Ok(None) => return Flow::Read,

@@ -23,8 +23,15 @@ use crate::sync::atomic::Ordering;
 const SERIALIZERS: usize = Serializer::ALL.len();
 
 pub(crate) struct Fanout {
-    topic: Arc<Topic>,
     event: Message,
+    /// Kept only from one chunk to the next.
+    frames: Option<Box<Frames>>,
+    way: Way,
+}
+
+/// Whom the event goes to, and how far it has come.
+struct Way {
+    topic: Arc<Topic>,
     /// The publisher, where it does not get its own event.
     except: Option<Id>,
     filter: Option<Box<Filter>>,
@@ -32,8 +39,6 @@ pub(crate) struct Fanout {
     next: u64,
     /// Subscribers from this number on came after the event; none = not begun.
     end: Option<u64>,
-    /// Kept only from one chunk to the next.
-    frames: Box<[Option<Frame>]>,
     /// Those whose role asks the publisher to wait.
     blocked: Vec<(u64, Arc<Session>)>,
 }
@@ -56,6 +61,9 @@ enum Stopped {
     Chunk,
     Missing(Serializer),
 }
+
+/// An event in each serializer that its subscribers use, in memory of its own.
+type Frames = [Option<Frame>; SERIALIZERS];
 
 /// An encoded event in memory of its own.
 struct Frame {
@@ -85,15 +93,17 @@ enum Effect {
 type Effects = SmallVec<[Effect; 2]>;
 
 impl<'a> Ready<'a> {
-    fn new(encoders: &'a mut [Encoder; SERIALIZERS], frames: &'a [Option<Frame>]) -> Self {
-        let mut frames = frames.iter();
-        Ready(encoders.each_mut().map(|encoder| match frames.next() {
-            Some(Some(frame)) => Slot::Is(frame.encoded()),
-            _ => Slot::Not(encoder),
-        }))
+    fn new(encoders: &'a mut [Encoder; SERIALIZERS], frames: Option<&'a Frames>) -> Self {
+        let mut slots = encoders.each_mut().map(Slot::Not);
+        for (slot, frame) in slots.iter_mut().zip(frames.into_iter().flatten()) {
+            if let Some(frame) = frame {
+                *slot = Slot::Is(frame.encoded());
+            }
+        }
+        Ready(slots)
     }
 
-    fn encode(&mut self, serializer: Serializer, event: &Message) {
+    fn encode(&mut self, serializer: Serializer, event: &'a Message) {
         let Some(slot) = self.0.get_mut(serializer as usize) else { return };
         *slot = match std::mem::replace(slot, Slot::Between) {
             Slot::Not(encoder) => Slot::Is(encoder.encode(serializer, event)),
@@ -108,12 +118,12 @@ impl<'a> Ready<'a> {
         }
     }
 
-    fn keep(&self) -> Box<[Option<Frame>]> {
+    fn keep(&self) -> Box<Frames> {
         let keep = |serializer| {
             let Encoded { head, body, tail } = self.get(serializer)?;
             Some(Frame { head: head.into(), body: body.clone(), tail })
         };
-        Serializer::ALL.into_iter().map(keep).collect()
+        Box::new(Serializer::ALL.map(keep))
     }
 }
 
@@ -130,20 +140,12 @@ impl Fanout {
         except: Option<Id>,
         filter: Option<Box<Filter>>,
     ) -> Self {
-        Fanout {
-            topic,
-            event,
-            except,
-            filter,
-            next: 0,
-            end: None,
-            frames: Default::default(),
-            blocked: Vec::new(),
-        }
+        let way = Way { topic, except, filter, next: 0, end: None, blocked: Vec::new() };
+        Fanout { event, frames: None, way }
     }
 
     pub(crate) fn topic(&self) -> &Arc<Topic> {
-        &self.topic
+        &self.way.topic
     }
 
     /// The same event for the topic that took the place of one that is [`Progress::Dead`].
@@ -151,33 +153,35 @@ impl Fanout {
         if let Message::Event(event) = &mut self.event {
             event.subscription = topic.id;
         }
-        Fanout { topic, ..self }
+        self.way.topic = topic;
+        self
     }
 
     /// Delivers one chunk.
     pub(crate) fn step(&mut self, realm: &Realm) -> Progress {
         let mut effects = Effects::new();
-        let frames = std::mem::take(&mut self.frames);
+        let Fanout { event, frames, way } = self;
+        let kept = frames.take();
         let progress = scratch::events(|encoders| {
-            let mut ready = Ready::new(encoders, &frames);
+            let mut ready = Ready::new(encoders, kept.as_deref());
             for serializer in Serializer::ALL {
-                if self.topic.uses(serializer) {
-                    ready.encode(serializer, &self.event);
+                if way.topic.uses(serializer) {
+                    ready.encode(serializer, event);
                 }
             }
             let mut left = realm.chunk;
             let stopped = loop {
-                match self.offer(&ready, &mut left, &mut effects) {
+                match way.offer(&ready, &mut left, &mut effects) {
                     // Somebody with another serializer came at this moment.
-                    Stopped::Missing(serializer) => ready.encode(serializer, &self.event),
+                    Stopped::Missing(serializer) => ready.encode(serializer, event),
                     stopped => break stopped,
                 }
             };
             match stopped {
                 Stopped::Dead => Progress::Dead,
-                Stopped::End if self.blocked.is_empty() => Progress::Done,
+                Stopped::End if way.blocked.is_empty() => Progress::Done,
                 Stopped::End | Stopped::Chunk | Stopped::Missing(_) => {
-                    self.frames = ready.keep();
+                    *frames = Some(ready.keep());
                     Progress::Unfinished
                 }
             }
@@ -186,6 +190,65 @@ impl Fanout {
         progress
     }
 
+    /// Goes on after [`Progress::Unfinished`]; one chunk for each call.
+    pub(crate) fn poll(&mut self, realm: &Realm, cx: &mut Context<'_>) -> Poll<()> {
+        if self.way.end != Some(self.way.next)
+            && self.step(realm) == Progress::Unfinished
+            && self.way.end != Some(self.way.next)
+        {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut effects = Effects::new();
+        let mut blocked = std::mem::take(&mut self.way.blocked);
+        blocked.retain(|(number, session)| {
+            if session.sink.poll_room(cx).is_pending() {
+                return true;
+            }
+            if self.offer_again(*number, session.serializer, &mut effects) == Delivered::Blocked {
+                // Others were faster; ask for the next room.
+                if session.sink.poll_room(cx).is_ready() {
+                    cx.waker().wake_by_ref();
+                }
+                return true;
+            }
+            false
+        });
+        self.way.blocked = blocked;
+        run(effects, realm);
+        if self.way.blocked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Delivers the rest at once, because the publisher leaves; who has no room now does not get it.
+    pub(crate) fn finish(mut self, realm: &Realm) {
+        while self.way.end != Some(self.way.next) && self.step(realm) == Progress::Unfinished {}
+        let mut effects = Effects::new();
+        for (number, session) in std::mem::take(&mut self.way.blocked) {
+            if self.offer_again(number, session.serializer, &mut effects) == Delivered::Blocked {
+                effects.push(Effect::Lags(session));
+            }
+        }
+        run(effects, realm);
+    }
+
+    fn offer_again(&self, number: u64, serializer: Serializer, effects: &mut Effects) -> Delivered {
+        let Some(Some(frame)) = self.frames.as_deref().and_then(|frames| frames.get(serializer as usize))
+        else {
+            return Delivered::Settled;
+        };
+        let subscribers = self.way.topic.subscribers.read();
+        match subscribers.list.binary_search_by_key(&number, |subscriber| subscriber.number) {
+            Ok(at) => match subscribers.list.get(at) {
+                Some(subscriber) => deliver(subscriber, frame.encoded(), effects),
+                None => Delivered::Settled,
+            },
+            // It has unsubscribed.
+            Err(_) => Delivered::Settled,
+        }
+    }
+}
+
+impl Way {
     /// Offers the event until the end, the end of the chunk, or a subscriber whose serializer was not foreseen.
     fn offer(&mut self, ready: &Ready<'_>, left: &mut usize, effects: &mut Effects) -> Stopped {
         let subscribers = self.topic.subscribers.read();
@@ -220,60 +283,6 @@ impl Fanout {
         }
         self.next = end;
         Stopped::End
-    }
-
-    /// Goes on after [`Progress::Unfinished`]; one chunk for each call.
-    pub(crate) fn poll(&mut self, realm: &Realm, cx: &mut Context<'_>) -> Poll<()> {
-        if self.end != Some(self.next)
-            && self.step(realm) == Progress::Unfinished
-            && self.end != Some(self.next)
-        {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let mut effects = Effects::new();
-        let mut blocked = std::mem::take(&mut self.blocked);
-        blocked.retain(|(number, session)| {
-            if session.sink.poll_room(cx).is_pending() {
-                return true;
-            }
-            if self.offer_again(*number, session.serializer, &mut effects) == Delivered::Blocked {
-                // Others were faster; ask for the next room.
-                if session.sink.poll_room(cx).is_ready() {
-                    cx.waker().wake_by_ref();
-                }
-                return true;
-            }
-            false
-        });
-        self.blocked = blocked;
-        run(effects, realm);
-        if self.blocked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// Delivers the rest at once, because the publisher leaves; who has no room now does not get it.
-    pub(crate) fn finish(mut self, realm: &Realm) {
-        while self.end != Some(self.next) && self.step(realm) == Progress::Unfinished {}
-        let mut effects = Effects::new();
-        for (number, session) in std::mem::take(&mut self.blocked) {
-            if self.offer_again(number, session.serializer, &mut effects) == Delivered::Blocked {
-                effects.push(Effect::Lags(session));
-            }
-        }
-        run(effects, realm);
-    }
-
-    fn offer_again(&self, number: u64, serializer: Serializer, effects: &mut Effects) -> Delivered {
-        let Some(Some(frame)) = self.frames.get(serializer as usize) else { return Delivered::Settled };
-        let subscribers = self.topic.subscribers.read();
-        match subscribers.list.binary_search_by_key(&number, |subscriber| subscriber.number) {
-            Ok(at) => match subscribers.list.get(at) {
-                Some(subscriber) => deliver(subscriber, frame.encoded(), effects),
-                None => Delivered::Settled,
-            },
-            // It has unsubscribed.
-            Err(_) => Delivered::Settled,
-        }
     }
 }
 

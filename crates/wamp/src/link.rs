@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     Abort, Class, CloseReason, Encoder, Flow, Message, Outgoing, Refusal, RouterPort, SessionError,
-    SessionPort, SessionSink, Text, TransportDetails, decode,
+    SessionPort, SessionSink, Text, TransportDetails, codec,
 };
 
 /// One peer between its transport and the router.
@@ -36,11 +36,11 @@ impl Link {
     }
 
     /// Takes one frame: one serialized message.
-    pub fn receive(&mut self, frame: &Bytes) -> Flow {
+    pub fn receive(&mut self, frame: Bytes) -> Flow {
         if let Some(end) = &self.end {
             return Flow::Close(end.reason);
         }
-        let result = match decode(self.sink.serializer(), frame) {
+        let result = match codec::decode(self.sink.serializer(), frame) {
             Ok(message) => self.port.receive(message),
             Err(error) => return self.violation(error.to_string()),
         };

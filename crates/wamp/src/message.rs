@@ -596,6 +596,19 @@ impl Message {
         }
     }
 
+    pub(crate) fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Message::Error(message) => Some(&mut message.payload),
+            Message::Publish(message) => Some(&mut message.payload),
+            Message::Event(message) => Some(&mut message.payload),
+            Message::Call(message) => Some(&mut message.payload),
+            Message::Result(message) => Some(&mut message.payload),
+            Message::Invocation(message) => Some(&mut message.payload),
+            Message::Yield(message) => Some(&mut message.payload),
+            _ => None,
+        }
+    }
+
     /// The message's name, as the specification writes it.
     pub fn name(&self) -> &'static str {
         match self {

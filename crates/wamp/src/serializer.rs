@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
-#[cfg(doc)]
-use crate::Payload;
-use crate::{DecodeError, Message, Shape, codec};
+use crate::{DecodeError, Message, Payload, Shape, codec};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,10 +100,11 @@ impl Encoded<'_> {
     }
 }
 
-/// Serializes messages, with memory that is used again. It keeps the last payload until the next message.
+/// Serializes messages, with memory that is used again.
 #[derive(Debug, Default)]
 pub struct Encoder {
     head: Vec<u8>,
+    /// The last payload that was transcoded.
     body: Bytes,
 }
 
@@ -113,19 +112,20 @@ impl Encoder {
     /// Serializes a message. A payload that is written otherwise is transcoded as [`Payload::to`] does it, and a
     /// payload of the same serializer is not copied. Nothing is allocated where the head fits into the memory of an
     /// earlier one.
-    pub fn encode(&mut self, serializer: Serializer, message: &Message) -> Encoded<'_> {
+    pub fn encode<'a>(&'a mut self, serializer: Serializer, message: &'a Message) -> Encoded<'a> {
+        static NOTHING: Bytes = Bytes::new();
         self.head.clear();
-        let mut shape = Shape::Empty;
-        match message.payload() {
-            Some(payload) if payload.shape != Shape::Empty => {
-                let payload = payload.to(serializer);
-                self.body = payload.bytes;
-                shape = payload.shape;
+        let (body, shape) = match message.payload() {
+            Some(Payload { shape: Shape::Empty, .. }) | None => (&NOTHING, Shape::Empty),
+            Some(payload) if payload.serializer == serializer => (&payload.bytes, payload.shape),
+            Some(payload) => {
+                let Payload { bytes, shape, .. } = payload.to(serializer);
+                self.body = bytes;
+                (&self.body, shape)
             }
-            _ => self.body = Bytes::new(),
-        }
+        };
         let tail = codec::head(&mut self.head, serializer, message, shape);
-        Encoded { head: &self.head, body: &self.body, tail }
+        Encoded { head: &self.head, body, tail }
     }
 }
 
@@ -135,5 +135,5 @@ impl Encoder {
 /// # Errors
 /// Whatever is wrong with the message, all of it a violation of the protocol by the sender.
 pub fn decode(serializer: Serializer, frame: &Bytes) -> Result<Message, DecodeError> {
-    codec::decode(serializer, frame)
+    codec::decode(serializer, frame.clone())
 }

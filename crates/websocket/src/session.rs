@@ -64,7 +64,7 @@ impl WebSocketSession {
         }
     }
 
-    fn message(&mut self, text: bool, data: &Bytes) -> Flow {
+    fn message(&mut self, text: bool, data: Bytes) -> Flow {
         if self.stage != Stage::Open {
             return Flow::Read;
         }
@@ -166,7 +166,7 @@ impl Protocol for WebSocketSession {
             let flow = match self.decoder.decode(input) {
                 Ok(Some(Event::Message { text, data })) => {
                     traffic = true;
-                    self.message(text, &data)
+                    self.message(text, data)
                 }
                 Ok(Some(Event::Ping(payload))) => {
                     self.sink.control(Control::Pong, &payload);

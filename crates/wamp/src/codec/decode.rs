@@ -4,20 +4,37 @@
 mod envelope;
 mod options;
 
-use bytes::Bytes;
+use std::ops::Range;
+
+use bytes::{Buf, Bytes};
 
 use super::{Reader, Result, cbor, json, msgpack};
 use crate::message::*;
 use crate::{DecodeError, Serializer};
 use envelope::Envelope;
 
-/// Reads one message.
-pub(crate) fn decode(serializer: Serializer, frame: &Bytes) -> Decoded {
-    match serializer {
-        Serializer::Json => message(Envelope::<json::Reader<'_>>::open(frame, serializer)?),
-        Serializer::MsgPack => message(Envelope::<msgpack::Reader<'_>>::open(frame, serializer)?),
-        Serializer::Cbor => message(Envelope::<cbor::Reader<'_>>::open(frame, serializer)?),
+/// Reads one message. Its payload takes the frame along, so that no reference to it is counted.
+pub(crate) fn decode(serializer: Serializer, mut frame: Bytes) -> Decoded {
+    let mut cut = 0..0;
+    let mut decoded = match serializer {
+        Serializer::Json => read::<json::Reader<'_>>(&frame, serializer, &mut cut),
+        Serializer::MsgPack => read::<msgpack::Reader<'_>>(&frame, serializer, &mut cut),
+        Serializer::Cbor => read::<cbor::Reader<'_>>(&frame, serializer, &mut cut),
+    };
+    if !cut.is_empty()
+        && let Ok(message) = &mut decoded
+        && let Some(payload) = message.payload_mut()
+    {
+        frame.truncate(cut.end);
+        frame.advance(cut.start);
+        payload.bytes = frame;
     }
+    decoded
+}
+
+#[inline]
+fn read<'a, R: Reader<'a>>(frame: &'a Bytes, serializer: Serializer, cut: &'a mut Range<usize>) -> Decoded {
+    message(Envelope::<R>::open(frame, serializer, cut)?)
 }
 
 /// Messages are large: each is made where the caller wants it, after the last check that can fail.

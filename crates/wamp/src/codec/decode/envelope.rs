@@ -1,5 +1,7 @@
 //! The list that a message is: element after element, each of the type that is expected.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::codec::{DEPTH, Kind, Level, Reader, Result, fault, tree};
@@ -17,13 +19,15 @@ pub(super) struct Envelope<'a, R> {
     over: bool,
     name: &'static str,
     seen: usize,
+    /// Where the payload stands in the frame, once it is read.
+    cut: &'a mut Range<usize>,
 }
 
 impl<'a, R: Reader<'a>> Envelope<'a, R> {
-    pub(super) fn open(frame: &'a Bytes, serializer: Serializer) -> Result<Self> {
+    pub(super) fn open(frame: &'a Bytes, serializer: Serializer, cut: &'a mut Range<usize>) -> Result<Self> {
         let mut r = R::open(frame)?;
         let level = r.list()?.ok_or_else(|| fault(DecodeError::NotAMessage))?;
-        Ok(Envelope { r, frame, serializer, level, asked: false, over: false, name: "message", seen: 0 })
+        Ok(Envelope { r, frame, serializer, level, asked: false, over: false, name: "message", seen: 0, cut })
     }
 
     /// The type code, the first element.
@@ -134,7 +138,8 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         Ok(())
     }
 
-    /// Checks the rest of the message and cuts it out: nothing, arguments, or one opaque value. Nothing follows it.
+    /// Checks the rest of the message: nothing, arguments, or one opaque value. Nothing follows it. Where it stands is
+    /// noted in `cut`; its bytes are put in when nobody reads in the frame any more.
     #[inline]
     pub(super) fn payload(&mut self) -> Result<Payload> {
         let payload = self.rest()?;
@@ -182,8 +187,8 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         if shape == Shape::Empty {
             return Ok(Payload::empty(self.serializer));
         }
-        let bytes = self.frame.slice(start..end);
-        Ok(Payload { serializer: self.serializer, shape, bytes })
+        *self.cut = start..end;
+        Ok(Payload { serializer: self.serializer, shape, bytes: Bytes::new() })
     }
 
     /// Null arguments before keyword arguments: an empty list takes their place.
