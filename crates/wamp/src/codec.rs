@@ -106,8 +106,12 @@ impl<'a> Raw<'a> {
     }
 
     /// The text. The reader has checked that it is UTF-8.
+    #[inline]
     pub(crate) fn text(self, frame: &Bytes) -> Text {
-        Text::checked(self.share(frame))
+        match self.bytes() {
+            Cow::Borrowed(bytes) => Text::within(frame, bytes),
+            Cow::Owned(bytes) => Text::checked(bytes),
+        }
     }
 
     /// The bytes that a JSON string stands for by WAMP's convention, if it is one.
