@@ -318,7 +318,15 @@ fn deliver(subscriber: &Subscriber, message: Encoded<'_>, effects: &mut Effects)
 }
 
 /// Counts and says what happened. Each row of dropped events makes one line at its beginning and one at its end.
+#[inline]
 fn run(effects: Effects, realm: &Realm) {
+    if !effects.is_empty() {
+        run_all(effects, realm);
+    }
+}
+
+#[cold]
+fn run_all(effects: Effects, realm: &Realm) {
     for effect in effects {
         match &effect {
             Effect::Recovers(session) => {
