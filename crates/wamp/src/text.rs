@@ -165,6 +165,8 @@ impl fmt::Display for Text {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher;
+
     use super::*;
 
     #[test]

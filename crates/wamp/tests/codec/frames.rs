@@ -44,7 +44,7 @@ fn publish_when_written_is_the_known_bytes() {
 #[test]
 fn payload_when_read_is_a_slice_of_the_frame() {
     for serializer in Serializer::ALL {
-        let frame = frame(serializer, r#"[48,1,{},"a.b",[1,2],{"k":"v"}]"#);
+        let frame = frame(serializer, r#"[48,1,{},"com.example.longer.than.fits.in.place",[1,2],{"k":"v"}]"#);
         let Message::Call(call) = decode(serializer, &frame).unwrap() else { panic!() };
         let within = frame.as_ptr_range();
         assert!(within.contains(&call.procedure.as_bytes().as_ptr()));
