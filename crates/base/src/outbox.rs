@@ -69,11 +69,13 @@ struct Large {
 
 impl Queue {
     /// Appends a copy.
+    #[inline]
     pub fn copy(&mut self, bytes: &[u8]) {
         self.small.extend_from_slice(bytes);
     }
 
     /// Appends a piece that others hold too: shared when large, copied when small.
+    #[inline]
     pub fn share(&mut self, bytes: &Bytes) {
         if bytes.len() < SHARE_FROM {
             self.small.extend_from_slice(bytes);

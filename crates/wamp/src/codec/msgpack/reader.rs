@@ -142,8 +142,10 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
     }
 
     fn skip(&mut self, room: usize) -> Result<()> {
-        // Of every list and map around the place: items left, twice, plus one in maps.
+        // Of every list and map around the place but the outermost, which nothing follows: items left, twice, plus one
+        // in maps.
         let mut around: SmallVec<[u64; 8]> = SmallVec::new();
+        let mut inside = 0;
         let (mut left, mut map) = (1u64, false);
         let mut input = self.0;
         loop {
@@ -152,6 +154,7 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
                     self.0.at = input.at;
                     return Ok(());
                 };
+                inside -= 1;
                 left = level >> 1;
                 map = level & 1 == 1;
             }
@@ -190,11 +193,14 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
                     continue;
                 }
             };
-            if around.len() >= room {
+            if inside >= room {
                 return Err(fault(DecodeError::TooDeep));
             }
             input.fits(items)?;
-            around.push(left << 1 | u64::from(map));
+            if inside > 0 {
+                around.push(left << 1 | u64::from(map));
+            }
+            inside += 1;
             (left, map) = (items, inner);
         }
     }
@@ -239,6 +245,11 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
 
     #[inline]
     fn integer(&mut self) -> Result<Option<u64>> {
+        // What the types and numbers of most messages are.
+        if let byte @ 0x00..=0x7f = self.0.peek()? {
+            self.0.at += 1;
+            return Ok(Some(byte.into()));
+        }
         Ok(match self.head()? {
             Head::Uint(n) => Some(n),
             Head::Int(n) => u64::try_from(n).ok(),
@@ -249,6 +260,10 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
 
     #[inline]
     fn text(&mut self) -> Result<Option<Raw<'a>>> {
+        if let byte @ 0xa0..=0xbf = self.0.peek()? {
+            self.0.at += 1;
+            return Ok(Some(Raw::Plain(self.0.utf8((byte & 0x1f).into())?)));
+        }
         Ok(match self.head()? {
             Head::Text(len) => Some(Raw::Plain(self.0.utf8(len)?)),
             _ => None,
