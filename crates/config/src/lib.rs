@@ -41,8 +41,8 @@ pub use reader::{
     Purpose, Severity, Span, keys, load, locate, parse_str,
 };
 pub use realm::{
-    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SlowConsumer,
-    UriCheck,
+    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SessionLimits,
+    SlowConsumer, UriCheck,
 };
 pub use serializer::Serializer;
 pub use transport::{

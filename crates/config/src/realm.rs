@@ -66,6 +66,32 @@ pub struct Role {
     pub authorization: Authorization,
     /// What happens to events that a subscriber of this role does not take fast enough.
     pub slow_consumer: SlowConsumer,
+    /// How much one session of this role may hold in the router.
+    pub limits: SessionLimits,
+}
+
+/// How much one session may hold in the router, each 1..=[`SessionLimits::MOST`]. What would be more is answered with
+/// the error `wamp.error.unavailable`, and changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Subscriptions at a time. Default 65536.
+    pub max_subscriptions: usize,
+    /// Registrations at a time. Default 65536.
+    pub max_registrations: usize,
+    /// Calls that it made and that are not answered yet; and, counted apart from those, invocations that it has not
+    /// answered yet. Default 65536.
+    pub max_pending_calls: usize,
+}
+
+impl SessionLimits {
+    /// The greatest value of each.
+    pub const MOST: usize = 1 << 24;
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { max_subscriptions: 65_536, max_registrations: 65_536, max_pending_calls: 65_536 }
+    }
 }
 
 /// How the actions of a role are decided.

@@ -10,16 +10,25 @@ use std::sync::Arc;
 use ahash::RandomState;
 use transom_wamp::{Class, CloseReason, Id, Message, Offered, Outgoing, code};
 
+use crate::dealer::NotInvoked;
 use crate::reply;
 use crate::scratch;
 use crate::session::Session;
 
-#[derive(Default)]
 pub(crate) struct Calls {
     made: HashMap<Id, Made, RandomState>,
     taken: HashMap<Id, Taken, RandomState>,
+    /// So many may be in `made`, and so many in `taken`.
+    most: usize,
     /// The session has left.
     over: bool,
+}
+
+impl Calls {
+    /// Of a session that may have so many calls it made, and so many it took, that are not answered yet.
+    pub(crate) fn new(most: usize) -> Self {
+        Calls { made: HashMap::default(), taken: HashMap::default(), most, over: false }
+    }
 }
 
 /// A call that a session made.
@@ -36,15 +45,21 @@ pub(crate) struct Taken {
 }
 
 impl Session {
-    /// Notes a call of this session; false when its number is in use.
-    pub(crate) fn note_made(&self, call: Id, made: Made) -> bool {
-        match self.calls.lock().made.entry(call) {
-            Entry::Occupied(_) => false,
+    /// Notes a call of this session.
+    pub(crate) fn note_made(&self, call: Id, made: Made) -> Result<(), NotInvoked> {
+        let mut calls = self.calls.lock();
+        let full = calls.made.len() >= calls.most;
+        let why = match calls.made.entry(call) {
+            Entry::Occupied(_) => NotInvoked::NumberInUse,
+            Entry::Vacant(_) if full => NotInvoked::TooManyMade,
             Entry::Vacant(entry) => {
                 entry.insert(made);
-                true
+                return Ok(());
             }
-        }
+        };
+        drop(calls);
+        drop(made);
+        Err(why)
     }
 
     /// Forgets a call of this session.
@@ -58,16 +73,20 @@ impl Session {
         self.calls.lock().made.get(&call).cloned()
     }
 
-    /// Notes a call that this session is to answer; false when it has left.
-    pub(crate) fn note_taken(&self, invocation: Id, taken: Taken) -> bool {
+    /// Notes a call that this session is to answer.
+    pub(crate) fn note_taken(&self, invocation: Id, taken: Taken) -> Result<(), NotInvoked> {
         let mut calls = self.calls.lock();
-        if !calls.over {
+        let why = if calls.over {
+            NotInvoked::Gone
+        } else if calls.taken.len() >= calls.most {
+            NotInvoked::TooManyTaken
+        } else {
             calls.taken.insert(invocation, taken);
-            return true;
-        }
+            return Ok(());
+        };
         drop(calls);
         drop(taken);
-        false
+        Err(why)
     }
 
     /// The right to answer a call that this session took, unless somebody else has it already.

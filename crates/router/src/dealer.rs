@@ -48,6 +48,10 @@ pub(crate) enum Invoked {
 pub(crate) enum NotInvoked {
     /// The caller uses its number for another call that is not answered yet.
     NumberInUse,
+    /// The caller has as many calls that are not answered yet as its role allows.
+    TooManyMade,
+    /// The callee has as many calls to answer as its role allows.
+    TooManyTaken,
     /// The registration ended meanwhile.
     Ended,
     /// The callee cannot read such payloads.
@@ -72,12 +76,14 @@ impl Registration {
             return Invoked::Not(call, NotInvoked::NoPassthru);
         }
         let request = callee.next_invocation();
-        if !caller.note_made(call.request, Made { callee: callee.clone(), invocation: request }) {
-            return Invoked::Not(call, NotInvoked::NumberInUse);
+        let made = Made { callee: callee.clone(), invocation: request };
+        if let Err(why) = caller.note_made(call.request, made) {
+            return Invoked::Not(call, why);
         }
-        if !callee.note_taken(request, Taken { caller: caller.clone(), call: call.request }) {
+        let taken = Taken { caller: caller.clone(), call: call.request };
+        if let Err(why) = callee.note_taken(request, taken) {
             caller.forget_made(call.request);
-            return Invoked::Not(call, NotInvoked::Gone);
+            return Invoked::Not(call, why);
         }
         let details = InvocationDetails {
             caller: (disclose || self.disclose_caller).then(|| caller.identity()),

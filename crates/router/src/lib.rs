@@ -11,6 +11,12 @@
 //! EVENT under the read lock of its topic, an INVOCATION under that of its registration, an answer under the lock of
 //! its caller's calls. So no EVENT precedes SUBSCRIBED or follows UNSUBSCRIBED, and nothing follows GOODBYE.
 //!
+//! # What a session may hold
+//! Its role bounds its subscriptions, its registrations, and its calls that wait for an answer, those it made and those
+//! it took each. A session's port alone knows what it subscribed to and registered, and compares without a lock; the
+//! calls are counted under the lock of the session's calls, where they are noted. The ERROR for what would be more is
+//! made after that lock is released, and nothing is left behind.
+//!
 //! # What is not offered
 //! The features that WELCOME names are all there are. Without them: patterns, shared registrations and the other
 //! options of REGISTER are refused with `wamp.error.option_not_allowed`; a CANCEL of any mode ends the call for the

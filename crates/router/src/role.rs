@@ -1,4 +1,4 @@
-//! A role of a realm: its permissions, compiled, and its policy for slow consumers.
+//! A role of a realm: its permissions, compiled, its policy for slow consumers and how much its sessions may hold.
 //!
 //! Among the rules that match a URI an exact one wins, else a wildcard rule, else a prefix rule; of several of one kind
 //! the longest, of equals the later.
@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use ahash::RandomState;
-use transom_config::{Authorization, MatchPolicy, Permission, SlowConsumer};
+use transom_config::{Authorization, MatchPolicy, Permission, SessionLimits, SlowConsumer};
 use transom_wamp::Text;
 
 use crate::decision::Decision;
@@ -27,6 +27,7 @@ const LONG: usize = 256;
 pub(crate) struct Role {
     pub(crate) name: Text,
     pub(crate) slow_consumer: SlowConsumer,
+    pub(crate) limits: SessionLimits,
     /// Whether it is the router's own.
     pub(crate) trusted: bool,
     rules: Rules,
@@ -53,7 +54,13 @@ impl Role {
             Authorization::Always(false) => Rules::Always(Decision::DENY),
             Authorization::Permissions(rules) => Rules::Table(Box::new(RuleTable::new(rules))),
         };
-        Role { name: config.name.as_str().into(), slow_consumer: config.slow_consumer, trusted: false, rules }
+        Role {
+            name: config.name.as_str().into(),
+            slow_consumer: config.slow_consumer,
+            limits: config.limits,
+            trusted: false,
+            rules,
+        }
     }
 
     /// The router's own role.
@@ -61,6 +68,7 @@ impl Role {
         Role {
             name: Text::from_static(TRUSTED),
             slow_consumer: SlowConsumer::default(),
+            limits: SessionLimits::default(),
             trusted: true,
             rules: Rules::Always(Decision::TRUST),
         }
@@ -71,6 +79,7 @@ impl Role {
         Role {
             name: Text::from_static(name),
             slow_consumer: SlowConsumer::default(),
+            limits: SessionLimits::default(),
             trusted: false,
             rules: Rules::Always(Decision::DENY),
         }

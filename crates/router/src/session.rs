@@ -63,6 +63,7 @@ impl Session {
         announced: Announced,
         sink: Arc<dyn SessionSink>,
     ) -> Self {
+        let calls = Mutex::new(Calls::new(role.limits.max_pending_calls));
         Session {
             id,
             authid,
@@ -70,7 +71,7 @@ impl Session {
             serializer: sink.serializer(),
             announced,
             sink,
-            calls: Mutex::default(),
+            calls,
             invocations: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
             dropped: AtomicU64::new(0),

@@ -21,6 +21,10 @@ mod chosen {
     pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
     impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(sync::Mutex::new(value))
+        }
+
         pub(crate) fn lock(&self) -> sync::MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }

@@ -12,6 +12,8 @@ mod events;
 mod fanouts;
 #[path = "scenarios/leaving.rs"]
 mod leaving;
+#[path = "scenarios/limits.rs"]
+mod limits;
 #[path = "scenarios/sessions.rs"]
 mod sessions;
 #[path = "scenarios/slow.rs"]

@@ -165,3 +165,63 @@ async fn uri_check_when_strict_refuses_what_loose_takes() {
         assert_eq!(attempt(&mut client, SUBSCRIBE, uri).await, expected, "{check} {uri}");
     }
 }
+
+const UNAVAILABLE: &str = "wamp.error.unavailable";
+
+/// A node whose only role may do anything within this limit.
+async fn limited(limit: Json) -> TestNode {
+    roles(json!([with(json!({"name": "anonymous", "allow-by-default": true}), &limit)])).await
+}
+
+#[tokio::test]
+async fn max_subscriptions_when_written_bounds_those_of_one_session() {
+    bounds(SUBSCRIBE, "max_subscriptions").await;
+}
+
+#[tokio::test]
+async fn max_registrations_when_written_bounds_those_of_one_session() {
+    bounds(REGISTER, "max_registrations").await;
+}
+
+/// The key bounds how often one session may do this.
+async fn bounds(action: u64, key: &str) {
+    for (limit, expected) in [
+        (json!({}), ["ok", "ok", "ok"]),
+        (json!({key: 1}), ["ok", UNAVAILABLE, UNAVAILABLE]),
+        (json!({key: 2}), ["ok", "ok", UNAVAILABLE]),
+    ] {
+        let node = limited(limit.clone()).await;
+        for session in ["first", "second"] {
+            let (mut client, _) = join(&node.target(0)).await;
+            for (number, expected) in expected.into_iter().enumerate() {
+                let uri = format!("com.{session}.{number}");
+                assert_eq!(attempt(&mut client, action, &uri).await, expected, "{limit} {uri}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn max_pending_calls_when_written_bounds_what_waits_for_answers() {
+    let node = limited(json!({"max_pending_calls": 2})).await;
+    let (mut callee, _) = join(&node.target(0)).await;
+    let (mut one, _) = join(&node.target(0)).await;
+    let (mut two, _) = join(&node.target(0)).await;
+    assert_eq!(attempt(&mut callee, REGISTER, "com.procedure").await, "ok");
+    let mut invocations = Vec::new();
+    for number in [1, 2] {
+        one.send_frame(json!([CALL, number, {}, "com.procedure"]).to_string().into_bytes()).await;
+        invocations.push(next(&mut callee).await);
+    }
+    // The caller has its two, and the callee its own.
+    for client in [&mut one, &mut two] {
+        let refused = answer(client, &json!([CALL, 3, {}, "com.procedure"])).await;
+        assert_eq!((&refused[2], &refused[4]), (&json!(3), &json!(UNAVAILABLE)), "{refused}");
+        let text = refused[5][0].as_str().unwrap();
+        assert!(text.contains("the limit is 2 ('max_pending_calls'"), "{text}");
+    }
+    callee.send_frame(json!([70, invocations[0][1], {}]).to_string().into_bytes()).await;
+    assert_eq!(next(&mut one).await, json!([50, 1, {}]));
+    two.send_frame(json!([CALL, 4, {}, "com.procedure"]).to_string().into_bytes()).await;
+    assert_eq!(next(&mut callee).await[0], 68);
+}

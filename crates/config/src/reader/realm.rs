@@ -4,8 +4,8 @@ use super::cursor::{Map, Val, plain};
 use super::finding::Severity;
 use super::tree::Kind;
 use crate::{
-    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SlowConsumer,
-    UriCheck,
+    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SessionLimits,
+    SlowConsumer, UriCheck,
 };
 
 /// A realm of a router worker.
@@ -98,9 +98,26 @@ fn role(value: &Val<'_>) -> Option<Role> {
             ("push-back", SlowConsumer::PushBack),
         ])
     });
+    let limits = session_limits(&map);
     map.finish_open();
-    let slow_consumer = slow_consumer.unwrap_or_default();
-    Some(Role { place: map.place.clone(), id, name: name.unwrap_or_default(), authorization, slow_consumer })
+    Some(Role {
+        place: map.place.clone(),
+        id,
+        name: name.unwrap_or_default(),
+        authorization,
+        slow_consumer: slow_consumer.unwrap_or_default(),
+        limits,
+    })
+}
+
+fn session_limits(map: &Map<'_>) -> SessionLimits {
+    let defaults = SessionLimits::default();
+    let size = |key, default| map.size(key, 1..=SessionLimits::MOST as i64, default);
+    SessionLimits {
+        max_subscriptions: size("max_subscriptions", defaults.max_subscriptions),
+        max_registrations: size("max_registrations", defaults.max_registrations),
+        max_pending_calls: size("max_pending_calls", defaults.max_pending_calls),
+    }
 }
 
 fn authorization(map: &Map<'_>) -> Authorization {

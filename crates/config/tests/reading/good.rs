@@ -173,7 +173,8 @@ fn realm_when_everything_is_set() {
     let loaded = worker(
         r#""realms": [{"name": "com.example-1@x", "options": {
             "event_dispatching_chunk_size": "50", "uri_check": "strict", "enable_meta_api": false},
-            "roles": [{"name": "r", "slow_consumer": "push-back", "permissions": [
+            "roles": [{"name": "r", "slow_consumer": "push-back", "max_subscriptions": 1,
+                "max_registrations": 2, "max_pending_calls": 16777216, "permissions": [
                 {"uri": "com.*", "allow": {"call": true}},
                 {"uri": "com.*.x"},
                 {"uri": "com.x", "disclose": {"publisher": true}, "cache": true},
@@ -189,6 +190,8 @@ fn realm_when_everything_is_set() {
     };
     assert_eq!(realm.options, options);
     assert_eq!(realm.roles[0].slow_consumer, SlowConsumer::PushBack);
+    let limits = SessionLimits { max_subscriptions: 1, max_registrations: 2, max_pending_calls: 1 << 24 };
+    assert_eq!(realm.roles[0].limits, limits);
     let Authorization::Permissions(rules) = &realm.roles[0].authorization else { panic!() };
     let seen: Vec<_> = rules.iter().map(|rule| (rule.uri.as_str(), rule.match_policy)).collect();
     let expected = [
@@ -203,6 +206,8 @@ fn realm_when_everything_is_set() {
     assert!(rules[2].cache && !rules[0].cache);
     assert_eq!(realm.roles[1].authorization, Authorization::Always(true));
     assert_eq!(realm.roles[1].slow_consumer, SlowConsumer::Disconnect);
+    let SessionLimits { max_subscriptions, max_registrations, max_pending_calls } = realm.roles[1].limits;
+    assert_eq!([max_subscriptions, max_registrations, max_pending_calls], [65_536; 3]);
 }
 
 #[test]

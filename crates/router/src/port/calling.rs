@@ -62,6 +62,16 @@ impl Open {
                 NotInvoked::TooLarge => {
                     Trouble::new(reply::PAYLOAD_SIZE_EXCEEDED, "the call is larger than the callee accepts")
                 }
+                NotInvoked::TooManyMade => self.over(
+                    "calls until one of this session is answered",
+                    "max_pending_calls",
+                    self.session.role.limits.max_pending_calls,
+                ),
+                NotInvoked::TooManyTaken => self.over(
+                    "calls until the callee answers one",
+                    "max_pending_calls",
+                    registration.callee.role.limits.max_pending_calls,
+                ),
                 NotInvoked::Gone => Trouble::new(reply::CANCELED, "the callee is leaving"),
             };
             return self.refuse_call(back, trouble);
@@ -100,6 +110,11 @@ impl Open {
         let trouble =
             refused_option(&register).or_else(|| self.authorize(Action::Register, &register.procedure).err());
         if let Some(trouble) = trouble {
+            return self.refuse(request, trouble, Message::Register(register));
+        }
+        let most = self.session.role.limits.max_registrations;
+        if self.registrations.len() >= most {
+            let trouble = self.over("registrations for this session", "max_registrations", most);
             return self.refuse(request, trouble, Message::Register(register));
         }
         let id = self.realm.next_id();

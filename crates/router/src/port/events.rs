@@ -115,6 +115,11 @@ impl Open {
             let offered = self.session.offer(&subscribed(topic.id));
             return self.answered(offered, Message::Subscribe(subscribe));
         }
+        let most = self.session.role.limits.max_subscriptions;
+        if self.subscriptions.len() >= most {
+            let trouble = self.over("subscriptions for this session", "max_subscriptions", most);
+            return self.refuse(request, trouble, Message::Subscribe(subscribe));
+        }
         match self.realm.subscribe(&subscribe.topic, &self.session, subscribed) {
             Some((topic, number)) => {
                 self.subscriptions.insert(topic.id, Subscription { topic, number });

@@ -215,6 +215,12 @@ impl Open {
         Err(Trouble::new(reply::NOT_AUTHORIZED, text))
     }
 
+    /// The ERROR for a request beyond what a session may hold: there are as many of `what` as this key allows.
+    pub(super) fn over(&self, what: &str, key: &'static str, most: usize) -> Trouble {
+        tracing::debug!(session = %self.session.id, key, most, "refused a request beyond a limit");
+        Trouble::new(reply::UNAVAILABLE, format!("no more {what}: the limit is {most} ('{key}' of the role)"))
+    }
+
     /// Answers a request with ERROR; gives the request back where that does not fit.
     pub(super) fn refuse(&self, request: Id, trouble: Trouble, message: Message) -> Handled {
         let request_type = message.code();

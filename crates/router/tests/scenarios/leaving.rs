@@ -1,6 +1,8 @@
 //! What is left when sessions end, and who is told.
 
 use serde_json::json;
+use transom_config::{Authorization, SlowConsumer};
+use transom_router::Router;
 use transom_wamp::{CloseReason, Flow};
 
 use crate::support::*;
@@ -84,6 +86,32 @@ fn calls_of_a_caller_that_ends_are_forgotten() {
         end(callee, way);
         assert_empty(&router);
     }
+}
+
+#[test]
+fn invocations_that_a_callee_never_answers_are_given_up_when_their_callers_end() {
+    let roles =
+        ["anonymous", "callee"].map(|name| role(name, Authorization::Always(true), SlowConsumer::Drop));
+    let [everybody, mut few] = roles;
+    few.limits.max_pending_calls = 2;
+    let router = Router::new(&[realm(vec![everybody, few])]);
+    let mut callee = Client::join_as(&router, "callee");
+    callee.register(URI);
+    for round in 0..3 {
+        for way in WAYS {
+            let mut caller = Client::join(&router);
+            caller.tell(json!([48, 1, {}, URI]));
+            caller.tell(json!([48, 2, {}, URI]));
+            // Both reach the callee: what callers before them left takes no place.
+            assert_eq!(callee.take().len(), 2, "{way} {round}");
+            assert_eq!(caller.fails(json!([48, 3, {}, URI])).0, "wamp.error.unavailable");
+            let sink = std::sync::Arc::downgrade(&caller.sink);
+            end(caller, way);
+            assert!(sink.upgrade().is_none(), "{way} {round}");
+        }
+    }
+    end(callee, "goodbye");
+    assert_empty(&router);
 }
 
 #[test]

@@ -69,6 +69,15 @@ fn realm_when_wrong() {
         ),
         (
             realm,
+            r#""roles": [{"name": "a", "max_subscriptions": 0, "max_registrations": 16777217, "max_pending_calls": "5"}]"#,
+            &[
+                r#"error: R.roles[0].max_subscriptions: invalid value 0 for attribute "max_subscriptions" in role: must be 1..16777216"#,
+                r#"error: R.roles[0].max_registrations: invalid value 16777217 for attribute "max_registrations" in role: must be 1..16777216"#,
+                r#"error: R.roles[0].max_pending_calls: invalid type str for attribute "max_pending_calls" in role: must be int (1..16777216) (write it as a number)"#,
+            ],
+        ),
+        (
+            realm,
             r#""roles": [{"name": "a", "permissions": [], "authorizer": "com.x"}, {"name": "b", "authorizer": "Com x"}, {"name": "c", "permissions": [], "allow-by-default": true}]"#,
             &[
                 r#"warning: R.roles[0].authorizer: attribute "authorizer" in role is valid, but this release does not run it"#,
