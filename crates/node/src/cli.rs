@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A WAMP node in one binary: WebSocket, RawSocket and HTTP on TCP and Unix sockets, routed between them.
 #[derive(Debug, Parser)]
-#[command(name = "transom", version, disable_help_subcommand = true)]
+#[command(name = "transom", version)]
 #[command(after_help = "Without a command, `transom` starts the node.")]
 struct Cli {
     #[command(subcommand)]

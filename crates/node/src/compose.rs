@@ -41,22 +41,27 @@ pub(crate) fn max_per_address(endpoint: &ListenEndpoint) -> Option<u32> {
     }
 }
 
-/// Makes the handlers of one worker's transports.
-pub(crate) struct Composer<'a> {
+/// What serves the connections of a transport.
+pub(crate) fn handler(
+    router: &Arc<Router>,
+    status: &Arc<NodeStatus>,
+    transport: &Transport,
+) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+    let websocket_path = summary::websocket_path(&transport.protocol);
+    Composer { router, status, websocket_path }.handler(&transport.protocol)
+}
+
+/// Makes the handler of one transport.
+struct Composer<'a> {
     router: &'a Arc<Router>,
     status: &'a Arc<NodeStatus>,
     /// A WebSocket on the port that is composed, for the console of a page on it.
     websocket_path: Option<String>,
 }
 
-impl<'a> Composer<'a> {
-    pub(crate) fn new(router: &'a Arc<Router>, status: &'a Arc<NodeStatus>, transport: &Transport) -> Self {
-        Composer { router, status, websocket_path: summary::websocket_path(&transport.protocol) }
-    }
-
-    /// What serves the connections of a transport.
-    pub(crate) fn handler(&self, transport: &Transport) -> Result<Arc<dyn ConnectionHandler>, StartError> {
-        Ok(match &transport.protocol {
+impl Composer<'_> {
+    fn handler(&self, protocol: &TransportProtocol) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        Ok(match protocol {
             TransportProtocol::RawSocket(config) => self.rawsocket(config),
             TransportProtocol::WebSocket(config) => {
                 let settings = settings::http(None, [&**config]);

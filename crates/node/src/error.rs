@@ -12,7 +12,7 @@ use transom_web::WebError;
 #[non_exhaustive]
 pub enum StartError {
     /// The runtime or the signals could not be had from the system.
-    #[error("setting up the process")]
+    #[error("setting up the process: {0}")]
     Process(#[source] io::Error),
     /// An endpoint cannot be had.
     #[error("{place}: {}", source.chain())]

@@ -1,5 +1,8 @@
 //! Where log lines go and how they look. Standard error, text or JSON.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+
+use tracing::error;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -25,4 +28,58 @@ pub(crate) fn install(level: LevelFilter, format: Format, colors: bool) {
         Format::Bare => log.without_time().try_init(),
         Format::Json => log.json().flatten_event(true).try_init(),
     };
+}
+
+/// Sends panics to the log instead of writing them to standard error. A panic is a mistake in this program; it ends the
+/// connection whose task it happens in, and no other.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let (thread, backtrace) = (thread.name().unwrap_or("unnamed"), Backtrace::capture());
+        match backtrace.status() {
+            BacktraceStatus::Captured => error!(thread, "internal error: {panic}\n{backtrace}"),
+            _ => error!(thread, "internal error: {panic} (RUST_BACKTRACE=1 tells more)"),
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn panic_when_logged_is_an_error_with_its_place_and_words() {
+        let written = Written::default();
+        let log = written.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || log.clone()).with_ansi(false).finish();
+        let before = std::panic::take_hook();
+        log_panics();
+        tracing::subscriber::with_default(subscriber, || {
+            std::panic::catch_unwind(|| panic!("out of cheese")).unwrap_err();
+        });
+        std::panic::set_hook(before);
+        let log = String::from_utf8(written.0.lock().clone()).unwrap();
+        assert!(log.contains("ERROR"), "{log}");
+        assert!(log.contains("out of cheese"), "{log}");
+        assert!(log.contains(file!()), "{log}");
+    }
 }

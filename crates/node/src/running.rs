@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use transom_base::{Counters, Deadline, Drain, Elapsed};
+use transom_base::{Counters, Deadline, Drain, DrainWatch, Elapsed};
 use transom_config::{Node, Transport, TransportProtocol};
 use transom_endpoint::{Accepting, BoundAddr, Listener, accept_loop};
 use transom_router::Router;
 
-use crate::compose::{self, Composer};
+use crate::compose;
 use crate::facts::NodeStatus;
 use crate::{StartError, Summary};
 
@@ -68,9 +68,7 @@ impl RunningNode {
             let router = Router::new(&worker.realms);
             status.add_router(router.clone());
             for transport in &worker.transports {
-                let composer = Composer::new(&router, &status, transport);
-                let made = Self::ready(transport, &composer, watch.clone()).await;
-                match made {
+                match Self::ready(transport, &router, &status, watch.clone()).await {
                     Ok((running, one)) => {
                         transports.push(running);
                         ready.push(one);
@@ -94,10 +92,11 @@ impl RunningNode {
 
     async fn ready(
         transport: &Transport,
-        composer: &Composer<'_>,
-        watch: transom_base::DrainWatch,
+        router: &Arc<Router>,
+        status: &Arc<NodeStatus>,
+        watch: DrainWatch,
     ) -> Result<(RunningTransport, Ready), StartError> {
-        let handler = composer.handler(transport)?;
+        let handler = compose::handler(router, status, transport)?;
         let listener = compose::listen(&transport.endpoint).await?;
         let mut accepting = Accepting::new(transport.id.clone(), handler, transport.max_connections(), watch);
         accepting.accept_rate = transport.endpoint.accept_rate();

@@ -118,7 +118,11 @@ fn reachable(addr: SocketAddr) -> String {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  Realms       {}", self.realms.join(", "))?;
+        let realms = if self.realms.is_empty() { "none".to_owned() } else { self.realms.join(", ") };
+        writeln!(f, "  {:<12} {realms}", "Realms")?;
+        if self.transports.is_empty() {
+            writeln!(f, "  {:<12} none: nobody can connect", "Transports")?;
+        }
         for transport in &self.transports {
             for (what, url) in &transport.urls {
                 writeln!(f, "  {what:<12} {url}")?;

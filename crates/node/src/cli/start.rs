@@ -32,6 +32,7 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     };
     let colors = args.color.on(&io::stderr());
     logging::install(level, format, colors && format != Format::Json);
+    logging::log_panics();
     let Some((node, source)) = configuration(&args, colors) else { return ExitCode::FAILURE };
     let outcome = runtime(args.threads.map(usize::from), &node)
         .map_err(StartError::Process)
@@ -39,8 +40,12 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(problem) => {
-            error!("{problem}");
-            complain(&format!("Error: {problem}{}", advice(&problem, &source)));
+            let problem = format!("{problem}{}", advice(&problem, &source));
+            match format {
+                // Whoever collects objects is told in one.
+                Format::Json => error!("{problem}"),
+                Format::Text | Format::Bare => complain(&format!("Error: {problem}")),
+            }
             ExitCode::FAILURE
         }
     }
@@ -112,13 +117,13 @@ async fn serve(node: &Node, source: &Source, shutdown_after: Option<u64>) -> Res
     let mut signals = Signals::install().map_err(StartError::Process)?;
     let files = limits::raise_open_files();
     for transport in node.workers.iter().flat_map(|worker| &worker.transports) {
-        if let (Some(wanted), Some(files)) = (transport.max_connections_written, files) {
-            if wanted as u64 > files {
-                warn!(
-                    "{}: max_connections is {wanted}, but this process may have only {files} open files; raise its limit",
-                    transport.place
-                );
-            }
+        if let (Some(wanted), Some(files)) = (transport.max_connections_written, files)
+            && wanted as u64 > files
+        {
+            warn!(
+                "{}: max_connections is {wanted}, but this process may have only {files} open files; raise its limit",
+                transport.place
+            );
         }
     }
     let mut running = RunningNode::start(node).await?;
@@ -148,6 +153,7 @@ async fn serve(node: &Node, source: &Source, shutdown_after: Option<u64>) -> Res
     };
     match running.stop(cut).await {
         Stopped::Drained => info!("stopped"),
+        Stopped::Cut(1) => info!("stopped; 1 connection was cut"),
         Stopped::Cut(left) => info!("stopped; {left} connections were cut"),
     }
     Ok(code)
@@ -158,8 +164,8 @@ fn advice(problem: &StartError, source: &Source) -> String {
     let busy = problem.is_address_in_use();
     match source {
         Source::Embedded { node_dir } if busy => format!(
-            "\nThe embedded default node uses this port only. Stop what listens there, or write {} with another port; \
-             `configs/` has examples.",
+            "\nThe embedded default node uses this port only. Stop what listens there, or write {} with another port: \
+             the folder configs of Transom's sources has examples, and `transom check` tells what is wrong with one.",
             node_dir.join("config.json").display()
         ),
         Source::File(file) if busy => {

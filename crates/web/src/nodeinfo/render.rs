@@ -49,7 +49,9 @@ fn documentation(facts: &Facts) -> String {
     let url = facts.documentation.as_deref();
     match url.filter(|url| url.starts_with("https://") || url.starts_with("http://")) {
         Some(url) => format!("<a href=\"{}\" rel=\"noreferrer\">Documentation</a>", escape(url)),
-        None => "The documentation comes with the program: <code>transom help</code>".to_owned(),
+        None => "The documentation is the folder <code>docs</code> of the sources; \
+                 <code>transom help</code> lists the commands."
+            .to_owned(),
     }
 }
 
