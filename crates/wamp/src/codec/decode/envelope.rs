@@ -13,21 +13,29 @@ pub(super) struct Envelope<'a, R> {
     frame: &'a Bytes,
     serializer: Serializer,
     level: Level,
-    /// Whether the next element has been asked for already.
-    asked: bool,
-    /// Whether the last element has been read.
-    over: bool,
+    ahead: Ahead,
     name: &'static str,
     seen: usize,
     /// Where the payload stands in the frame, once it is read.
     cut: &'a mut Range<usize>,
 }
 
+/// What is known of what comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Unknown,
+    /// An element that is not begun.
+    Element,
+    /// The end of the list has been read.
+    End,
+}
+
 impl<'a, R: Reader<'a>> Envelope<'a, R> {
+    #[inline]
     pub(super) fn open(frame: &'a Bytes, serializer: Serializer, cut: &'a mut Range<usize>) -> Result<Self> {
         let mut r = R::open(frame)?;
         let level = r.list()?.ok_or_else(|| fault(DecodeError::NotAMessage))?;
-        Ok(Envelope { r, frame, serializer, level, asked: false, over: false, name: "message", seen: 0, cut })
+        Ok(Envelope { r, frame, serializer, level, ahead: Ahead::Unknown, name: "message", seen: 0, cut })
     }
 
     /// The type code, the first element.
@@ -35,7 +43,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         if !self.more()? {
             return Err(fault(DecodeError::NotAMessage));
         }
-        self.asked = false;
+        self.ahead = Ahead::Unknown;
         self.r.integer()?.ok_or_else(|| fault(DecodeError::NotAMessage))
     }
 
@@ -53,24 +61,39 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
     /// Whether another element follows.
     #[inline]
     pub(super) fn more(&mut self) -> Result<bool> {
-        if !self.asked && !self.over {
-            self.asked = self.r.more(&mut self.level)?;
-            self.over = !self.asked;
-            self.seen += usize::from(self.asked);
+        if self.ahead == Ahead::Unknown {
+            self.ahead = if self.r.more(&mut self.level)? {
+                self.seen += 1;
+                Ahead::Element
+            } else {
+                Ahead::End
+            };
         }
-        Ok(self.asked)
+        Ok(self.ahead == Ahead::Element)
     }
 
     /// Comes to the next element.
     #[inline]
     fn next(&mut self) -> Result<()> {
-        if !self.more()? {
-            return Err(fault(DecodeError::Length { message: self.name, len: self.seen }));
+        match self.ahead {
+            Ahead::Unknown if self.r.more(&mut self.level)? => {
+                self.seen += 1;
+                Ok(())
+            }
+            Ahead::Element => {
+                self.ahead = Ahead::Unknown;
+                Ok(())
+            }
+            Ahead::Unknown | Ahead::End => self.too_short(),
         }
-        self.asked = false;
-        Ok(())
     }
 
+    #[cold]
+    fn too_short(&self) -> Result<()> {
+        Err(fault(DecodeError::Length { message: self.name, len: self.seen }))
+    }
+
+    #[cold]
     fn element<T>(&self, element: &'static str, expected: &'static str) -> Result<T> {
         Err(fault(DecodeError::Element { message: self.name, element, expected }))
     }
@@ -152,7 +175,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         if !self.more()? {
             return Ok(Payload::empty(self.serializer));
         }
-        self.asked = false;
+        self.ahead = Ahead::Unknown;
         let kind = self.r.kind()?;
         let start = self.r.at();
         match kind {
@@ -169,7 +192,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
             if shape == Shape::Opaque {
                 return self.element("Arguments", "a list where ArgumentsKw follows");
             }
-            self.asked = false;
+            self.ahead = Ahead::Unknown;
             let kind = self.r.kind()?;
             let second = self.r.at();
             match kind {
@@ -211,7 +234,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
         }
         // Too long: by how much?
         loop {
-            self.asked = false;
+            self.ahead = Ahead::Unknown;
             self.r.skip(DEPTH - 1)?;
             if !self.more()? {
                 return Err(fault(DecodeError::Length { message: self.name, len: self.seen }));
