@@ -211,3 +211,6 @@ impl WebService for Unconfigured {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

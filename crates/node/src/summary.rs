@@ -131,3 +131,6 @@ impl fmt::Display for Summary {
         f.write_str("Ctrl-C stops the node.")
     }
 }
+
+#[cfg(test)]
+mod tests;
