@@ -134,6 +134,7 @@ impl Frame {
 }
 
 impl Fanout {
+    #[inline]
     pub(crate) fn new(
         topic: Arc<Topic>,
         event: Message,
@@ -148,13 +149,17 @@ impl Fanout {
         &self.way.topic
     }
 
+    #[inline]
+    pub(crate) fn into_topic(self) -> Arc<Topic> {
+        self.way.topic
+    }
+
     /// The same event for the topic that took the place of one that is [`Progress::Dead`].
-    pub(crate) fn restart(mut self, topic: Arc<Topic>) -> Self {
+    pub(crate) fn restart(&mut self, topic: Arc<Topic>) {
         if let Message::Event(event) = &mut self.event {
             event.subscription = topic.id;
         }
         self.way.topic = topic;
-        self
     }
 
     /// Delivers one chunk.

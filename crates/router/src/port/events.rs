@@ -50,17 +50,12 @@ impl Open {
 
     /// The topic, if anybody has subscribed to it, and what the session may do there.
     fn where_to(&mut self, uri: &Text) -> Result<(Option<Arc<Topic>>, Decision), Trouble> {
-        if let Some((topic, decision)) = &self.last_topic
-            && topic.uri == *uri
-        {
-            return Ok((Some(topic.clone()), *decision));
+        // Taken out rather than cloned, and put back when the event is delivered: that counts no references.
+        if let Some((topic, decision)) = self.last_topic.take_if(|(topic, _)| topic.uri == *uri) {
+            return Ok((Some(topic), decision));
         }
         let decision = self.authorize(Action::Publish, uri)?;
-        let topic = self.realm.topics.get(uri);
-        if let Some(topic) = &topic {
-            self.last_topic = Some((topic.clone(), decision));
-        }
-        Ok((topic, decision))
+        Ok((self.realm.topics.get(uri), decision))
     }
 
     fn deliver(
@@ -81,15 +76,27 @@ impl Open {
         let except = (options.exclude_me != Some(false)).then_some(self.session.id);
         let filter = options.receivers.map(|receivers| Box::new(Filter::new(*receivers)));
         let mut fanout = Fanout::new(topic, event, except, filter);
+        match fanout.step(&self.realm) {
+            Progress::Done => {
+                self.last_topic = Some((fanout.into_topic(), decision));
+                Handled::Done
+            }
+            progress => self.go_on(fanout, progress, &uri),
+        }
+    }
+
+    /// What follows when an event has not reached everybody at once.
+    #[cold]
+    fn go_on(&mut self, mut fanout: Fanout, mut progress: Progress, uri: &Text) -> Handled {
         loop {
-            match fanout.step(&self.realm) {
+            match progress {
                 Progress::Done => return Handled::Done,
                 Progress::Unfinished => return Handled::Busy(Box::new(Busy::Publishing(fanout))),
                 Progress::Dead => {
-                    self.last_topic = None;
-                    self.realm.topics.remove(&uri, fanout.topic());
-                    let Some(topic) = self.realm.topics.get(&uri) else { return Handled::Done };
-                    fanout = fanout.restart(topic);
+                    self.realm.topics.remove(uri, fanout.topic());
+                    let Some(topic) = self.realm.topics.get(uri) else { return Handled::Done };
+                    fanout.restart(topic);
+                    progress = fanout.step(&self.realm);
                 }
             }
         }

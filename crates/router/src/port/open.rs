@@ -93,6 +93,7 @@ impl Open {
         self.session.id
     }
 
+    #[inline]
     pub(super) fn receive(&mut self, message: Message) -> Result<Flow, SessionError> {
         if self.busy.is_some() {
             tracing::error!(session = %self.session.id, "a message came from a session that is paused");
@@ -102,6 +103,7 @@ impl Open {
         Ok(self.follow(handled))
     }
 
+    #[inline]
     fn handle(&mut self, message: Message) -> Result<Handled, SessionError> {
         match message {
             Message::Publish(publish) => self.publish(publish),
