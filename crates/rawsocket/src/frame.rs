@@ -70,6 +70,7 @@ pub struct Prefix {
 
 impl Prefix {
     /// Reads a prefix. Payloads longer than `max` octets are refused.
+    #[inline]
     pub fn parse(octets: [u8; PREFIX], max: usize) -> Result<Prefix, FrameError> {
         let [first, a, b, c] = octets;
         if first & 0xF0 != 0 {
@@ -109,6 +110,7 @@ impl Prefix {
 
 /// Takes the next frame off the front of `input`; `None` when it is not all there yet. Payloads longer than `max`
 /// octets are refused as soon as their prefix is read. Nothing is copied.
+#[inline]
 pub fn take(input: &mut BytesMut, max: usize) -> Result<Option<Frame>, FrameError> {
     let Some(prefix) = input.first_chunk::<PREFIX>() else { return Ok(None) };
     let Prefix { kind, len } = Prefix::parse(*prefix, max)?;
