@@ -27,6 +27,7 @@ function show(facts) {
   put(by("connections"), facts.transports.reduce((total, transport) => total + transport.open, 0));
   put(by("pulse-text"), `up ${uptime(facts.uptime)}`);
   by("pulse").dataset.state = "up";
+  put(by("headline"), "Your node is running.");
   const body = by("realms");
   facts.realms.forEach((realm, at) => {
     const row = body.rows[at] ?? body.insertRow();
@@ -52,6 +53,7 @@ async function poll() {
     } catch {
       by("pulse").dataset.state = "down";
       put(by("pulse-text"), "not answering");
+      put(by("headline"), "Your node does not answer.");
     }
   }
   setTimeout(poll, EVERY);

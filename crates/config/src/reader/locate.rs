@@ -64,6 +64,8 @@ pub fn locate(
     if node_dir.is_file() {
         node_dir.pop();
     }
+    // Without the `.` of `--cbdir .`: people read these paths.
+    let node_dir: PathBuf = node_dir.components().collect();
     let file = match config {
         Some(name) => {
             let file = node_dir.join(name);

@@ -44,14 +44,12 @@ impl Findings {
             return renderer.render(&[group]);
         };
         let caret = AnnotationKind::Primary.span(line.token.clone()).label(&hint);
-        // The column in the header counts from the start of the piece; the true one goes into the name
-        // when the line was cut.
-        let path = match line.cut {
-            true => format!("{}:{}:{} (cut)", self.name, span.line, span.column),
-            false => self.name.clone(),
-        };
-        let snippet = Snippet::source(line.text).line_start(span.line).path(&path).annotation(caret);
-        renderer.render(&[level.primary_title(&title).element(snippet)])
+        let snippet = Snippet::source(line.text).line_start(span.line).path(&self.name).annotation(caret);
+        let rendered = renderer.render(&[level.primary_title(&title).element(snippet)]);
+        // What is shown may be a piece of the line, and the renderer counts columns in what it shows.
+        let counted = line.text.get(..line.token.start).map_or(0, |before| before.chars().count()) + 1;
+        let place = |column| format!("{}:{}:{column}", self.name, span.line);
+        rendered.replacen(&place(counted), &place(span.column), 1)
     }
 
     /// The line around a token, or the part of it next to the token if it is long.
@@ -71,14 +69,13 @@ impl Findings {
             }
         }
         let token = start.checked_sub(first)?..end.min(last).max(start).checked_sub(first)?;
-        Some(Shown { text: text.get(first..last)?, token, cut: (first, last) != (from, to) })
+        Some(Shown { text: text.get(first..last)?, token })
     }
 }
 
 struct Shown<'f> {
     text: &'f str,
     token: std::ops::Range<usize>,
-    cut: bool,
 }
 
 /// The text without control characters: a key in a file may hold any, and it ends up on a terminal.

@@ -40,7 +40,7 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(problem) => {
-            let problem = format!("{problem}{}", advice(&problem, &source));
+            let problem = explained(&problem, &source);
             match format {
                 // Whoever collects objects is told in one.
                 Format::Json => error!("{problem}"),
@@ -159,18 +159,23 @@ async fn serve(node: &Node, source: &Source, shutdown_after: Option<u64>) -> Res
     Ok(code)
 }
 
-/// What to do about it, where that is known.
-fn advice(problem: &StartError, source: &Source) -> String {
+/// What is wrong, where, and what to do about it if that is known.
+fn explained(problem: &StartError, source: &Source) -> String {
     let busy = problem.is_address_in_use();
-    match source {
-        Source::Embedded { node_dir } if busy => format!(
-            "\nThe embedded default node uses this port only. Stop what listens there, or write {} with another port: \
+    match (source, problem) {
+        // There is no file to look at, so its places would say nothing.
+        (Source::Embedded { node_dir }, StartError::Endpoint { source, .. }) if busy => format!(
+            "{}\nThe embedded default node uses this port only. Stop what listens there, or write {} with another port: \
              the folder configs of Transom's sources has examples, and `transom check` tells what is wrong with one.",
+            source.chain(),
             node_dir.join("config.json").display()
         ),
-        Source::File(file) if busy => {
-            format!("\nStop what listens there, or name another address in {}.", file.display())
+        (Source::File(file), _) if busy => {
+            format!("{problem}\nStop what listens there, or name another address in {}.", file.display())
         }
-        _ => String::new(),
+        (Source::File(file), StartError::Endpoint { .. } | StartError::Service { .. }) => {
+            format!("{problem}\nThe place is in {}.", file.display())
+        }
+        _ => problem.to_string(),
     }
 }

@@ -48,7 +48,7 @@ fn finding_when_the_file_is_one_long_line() {
     assert!(shown.contains("\"transport\": []") && shown.contains("^^^^^^^^^^^ did you mean"), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() < 300), "{shown}");
     let column = loaded.findings.iter().next().unwrap().span.unwrap().column;
-    assert!(shown.contains(&format!("c:1:{column} ")), "{shown}");
+    assert!(shown.contains(&format!("c:1:{column}\n")), "{shown}");
 }
 
 /// Another layer reports against a place and need not know the text.
