@@ -14,6 +14,7 @@ use crate::{DecodeError, Serializer};
 use envelope::Envelope;
 
 /// Reads one message. Its payload takes the frame along, so that no reference to it is counted.
+#[inline]
 pub(crate) fn decode(serializer: Serializer, mut frame: Bytes) -> Decoded {
     let mut cut = 0..0;
     let mut decoded = match serializer {

@@ -85,6 +85,7 @@ impl<'a> codec::Reader<'a> for Reader<'a> {
         self.0.at
     }
 
+    #[inline]
     fn kind(&mut self) -> Result<Kind> {
         Ok(match self.0.peek()? {
             0x80..=0x8f | 0xde | 0xdf => Kind::Map,
