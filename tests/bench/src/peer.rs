@@ -2,9 +2,12 @@
 //!
 //! Setting up is done with blocking sockets, one step after the other; only the measured part is event-driven.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::error::{Error, Result};
 use crate::relay;
@@ -165,7 +168,7 @@ impl Peer {
     pub(crate) fn connect(&self, carrier: Carrier) -> Result<TcpStream> {
         let addr = self.addr(carrier)?;
         let fail = |source| Error::Connect { target: addr.to_string(), source };
-        let stream = TcpStream::connect_timeout(&addr, STEP_TIMEOUT).map_err(fail)?;
+        let stream = from_next_source(addr).map_err(fail)?;
         stream.set_nodelay(true).map_err(fail)?;
         stream.set_read_timeout(Some(STEP_TIMEOUT)).map_err(fail)?;
         stream.set_write_timeout(Some(STEP_TIMEOUT)).map_err(fail)?;
@@ -289,6 +292,20 @@ fn next_message(
         }
         input.extend_from_slice(&octet);
     }
+}
+
+/// Connects from one loopback address after the other. A closed connection keeps its client port for a minute
+/// (TIME_WAIT), and one address has too few of them for thousands of sessions a second.
+fn from_next_source(target: SocketAddr) -> io::Result<TcpStream> {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    if !matches!(target, SocketAddr::V4(addr) if addr.ip().is_loopback()) {
+        return TcpStream::connect_timeout(&target, STEP_TIMEOUT);
+    }
+    let last = 2 + NEXT.fetch_add(1, Ordering::Relaxed) % 200;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into())?;
+    socket.connect_timeout(&target.into(), STEP_TIMEOUT)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]
