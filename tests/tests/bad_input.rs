@@ -1,5 +1,6 @@
 //! What a broken or hostile client can send: each gets the answer the protocols name, is logged once and never as a
 //! warning, and a session that is open meanwhile never notices.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 use serde_json::json;
 use transom_tests::{Carrier, Client, Log, Target, TestNode, exchange};

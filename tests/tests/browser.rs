@@ -1,5 +1,6 @@
 //! The node's page in a real browser: a click, and a received event. The steps are in `browser/page.mjs`; Chromium and
 //! its driver are found by the environment that `cargo xtask test-all` sets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::Path;
 use std::process::Stdio;

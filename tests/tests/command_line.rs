@@ -1,4 +1,5 @@
 //! The `transom` program as an operator meets it, each time in a fresh folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::Path;
 

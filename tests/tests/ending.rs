@@ -1,4 +1,5 @@
 //! How a node ends: everybody is told, nobody is waited for longer than the drain timeout.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 use serde_json::json;
 use transom_node::Stopped;

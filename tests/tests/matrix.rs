@@ -1,5 +1,6 @@
 //! Every endpoint under every protocol with every serializer: a session joins, subscribes, publishes, registers,
 //! calls, gets errors back and leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 use serde_json::{Value as Json, json};
 use transom_tests::{Carrier, Client, Target, TestNode};

@@ -1,6 +1,8 @@
 //! Opens many sessions and holds them until its standard input ends. A process of its own, because each session takes
 //! a descriptor on both sides: `transom-idlers SOCKET websocket|rawsocket NUMBER`.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use std::io::Read;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
