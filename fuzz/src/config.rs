@@ -11,7 +11,7 @@ pub fn file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let format = if choice & 1 == 0 { Format::Json } else { Format::Yaml };
     let env = |name: &str| (choice & 2 == 0).then(|| name.to_ascii_lowercase());
-    let context = Context { name: "fuzz.json", node_dir: Path::new("/node"), env: &env };
+    let context = Context::new("fuzz.json", Path::new("/node"), &env);
     let loaded = parse_str(text, format, &context);
     assert_eq!(loaded.node.is_none(), loaded.findings.has_errors());
     for purpose in [Purpose::Check, Purpose::Start] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use transom_config::{Context, Format, ListenEndpoint, Node, parse_str};
+use transom_config::{Context, Format, ListenEndpoint, Node, Worker, parse_str};
 use transom_endpoint::BoundAddr;
 use transom_node::{RunningNode, Stopped};
 
@@ -37,11 +37,11 @@ impl TestNode {
         let dir = TempDir::new().unwrap();
         let worker = json!({"type": "router", "realms": realms, "transports": transports});
         let text = json!({"version": 2, "workers": [worker]}).to_string();
-        let context = Context { name: "test", node_dir: dir.path(), env: &|_| None };
+        let context = Context::new("test", dir.path(), &|_| None);
         let loaded = parse_str(&text, Format::Json, &context);
         let mut config: Node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         assert!(!loaded.findings.refuse_start(), "{:?}", loaded.findings);
-        for transport in config.workers.iter_mut().flat_map(|w| &mut w.transports) {
+        for transport in config.workers.iter_mut().flat_map(Worker::transports_mut) {
             if let ListenEndpoint::Tcp(tcp) = &mut transport.endpoint {
                 tcp.ports = 0..=0;
             }

@@ -40,7 +40,7 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 fn loads(text: &str, format: Format, place: &str, dir: &Path) {
     // Where an example takes its port from the environment, any will do.
     let env = |name: &str| (name == "PORT").then(|| "8080".to_owned());
-    let loaded = parse_str(text, format, &Context { name: place, node_dir: dir, env: &env });
+    let loaded = parse_str(text, format, &Context::new(place, dir, &env));
     assert!(loaded.node.is_some() && !loaded.findings.refuse_start(), "{place}: {:#?}", loaded.findings);
 }
 

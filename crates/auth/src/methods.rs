@@ -1,6 +1,6 @@
 //! Which method runs, and what comes of it.
 
-use transom_config::{AnonymousConfig, AuthConfig};
+use transom_config::{AnonymousAuth, AnonymousConfig, AuthConfig};
 use transom_wamp::{Authenticate, Dict, Hello, Text};
 
 use crate::{Method, anonymous};
@@ -90,7 +90,11 @@ impl Methods {
     pub fn new(config: Option<&AuthConfig>) -> Self {
         Methods {
             anonymous: match config {
-                Some(config) => config.anonymous.clone(),
+                Some(config) => match &config.anonymous {
+                    Some(AnonymousAuth::Static(anonymous)) => Some(anonymous.clone()),
+                    // One that is not built lets nobody in.
+                    Some(AnonymousAuth::Dynamic(_)) | None => None,
+                },
                 None => Some(AnonymousConfig::default()),
             },
         }

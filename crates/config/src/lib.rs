@@ -14,42 +14,54 @@
 //! Conventions: times are [`std::time::Duration`], and `None` means switched off by an explicit 0;
 //! sizes are bytes, and `None` means unlimited where the dialect allows that.
 
+mod define;
+
 mod auth;
+mod component;
+mod connect;
 mod endpoint;
+mod guest;
+mod link;
+mod mqtt;
 mod node;
 mod place;
+mod proxy;
 mod rawsocket;
 #[cfg(feature = "reader")]
 mod reader;
 mod realm;
+mod secret;
 mod serializer;
+mod tls;
+mod tor;
 mod transport;
 mod web;
 mod websocket;
+mod worker;
 
-pub use auth::{AnonymousConfig, AuthConfig};
-pub use endpoint::{
-    ConnectEndpoint, IpVersion, ListenEndpoint, TcpConnectConfig, TcpListenConfig, UnixAddress,
-    UnixConnectConfig, UnixListenConfig,
-};
-pub use node::{Controller, Node, RouterWorker, ShutdownTrigger};
+pub use auth::*;
+pub use component::*;
+pub use connect::*;
+pub use endpoint::*;
+pub use guest::*;
+pub use link::*;
+pub use mqtt::*;
+pub use node::*;
 pub use place::Place;
-pub use rawsocket::{RawSocketConfig, RawSocketOptions};
+pub use proxy::*;
+pub use rawsocket::*;
 #[cfg(feature = "reader")]
 pub use reader::{
-    Context, EMBEDDED_JSON, Finding, Findings, Format, Key, Loaded, LocateError, Located, MAX_FILE_SIZE,
-    Purpose, Severity, Span, keys, load, locate, parse_str,
+    Context, Definition, EMBEDDED_JSON, Finding, Findings, Format, Key, KeyDefinition, Loaded, LocateError,
+    Located, MAX_FILE_SIZE, MapReference, Purpose, Severity, Shape, Span, Status, Unsupported, Variant,
+    WordDefinition, convert, keys, load, locate, parse_str, reference, schema, to_json, to_yaml, upgrade,
 };
-pub use realm::{
-    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SessionLimits,
-    SlowConsumer, UriCheck,
-};
+pub use realm::*;
+pub use secret::Secret;
 pub use serializer::Serializer;
-pub use transport::{
-    DEFAULT_MAX_CONNECTIONS, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
-};
-pub use web::{
-    JsonConfig, NodeInfoConfig, PathConfig, RedirectConfig, StaticConfig, WebConfig, WebOptions, WebPath,
-    WebServiceConfig,
-};
-pub use websocket::{WebSocketConfig, WebSocketOptions};
+pub use tls::*;
+pub use tor::*;
+pub use transport::*;
+pub use web::*;
+pub use websocket::*;
+pub use worker::*;

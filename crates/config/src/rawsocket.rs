@@ -2,60 +2,40 @@
 
 use std::time::Duration;
 
-use crate::{AuthConfig, Place, Serializer};
+use crate::define::map;
+use crate::{AuthConfig, Serializer};
 
-/// How one RawSocket server behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawSocketConfig {
-    /// Where it stands.
-    pub place: Place,
-    /// The serializers accepted, never empty. Default all.
-    pub serializers: Vec<Serializer>,
-    /// `None`: everybody joins as `anonymous`.
-    pub auth: Option<AuthConfig>,
-    /// Log more of this transport. Default false. This release does not act on it.
-    pub debug: bool,
-    /// `options`
-    pub options: RawSocketOptions,
-}
-
-impl Default for RawSocketConfig {
-    fn default() -> Self {
-        Self {
-            place: Place::root(),
-            serializers: Serializer::ALL.to_vec(),
-            auth: None,
-            debug: false,
-            options: RawSocketOptions::default(),
-        }
+map! {
+    /// WAMP over RawSocket.
+    pub struct RawSocketConfig = "rawsocket", trap = reader::rawsocket::trap;
+    optional {
+        /// What is accepted.
+        serializers: Vec<Serializer> = Serializer::OFFERED.to_vec() => words_list(
+            word().only(|word| word != Serializer::FlatBuffers).hint(reader::websocket::serializer_trap)
+        );
+        /// Who may join. Absent or empty: everybody, as `anonymous`.
+        auth: Option<AuthConfig> = None => reader::auth::auth();
+        /// Log more of this transport.
+        debug: bool = false => flag(),
+            without_effect("how much is logged is set for the whole node, by --loglevel");
+        /// Further settings.
+        options: RawSocketOptions = RawSocketOptions::default() => map();
     }
 }
 
-/// `options` of RawSocket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawSocketOptions {
-    /// Longest message taken, bytes, 512..=16777216 and always a power of two: what a file says is
-    /// rounded up. Default 16 MiB.
-    pub max_message_size: usize,
-    /// From the finished handshake to HELLO. Default 5 s; `None` = no limit.
-    pub hello_timeout: Option<Duration>,
-    /// Bytes queued towards one session before events are held back, 1..=1 GiB. Default 16 MiB.
-    pub max_send_queue: usize,
-    /// Send a PING this long after the last frame from the peer. Default `None` = never, because
-    /// Autobahn clients cannot stand one.
-    pub ping_interval: Option<Duration>,
-    /// Drop the connection when a PING is not answered by then. Default 10 s; `None` = never.
-    pub ping_timeout: Option<Duration>,
-}
-
-impl Default for RawSocketOptions {
-    fn default() -> Self {
-        Self {
-            max_message_size: 1 << 24,
-            hello_timeout: Some(Duration::from_secs(5)),
-            max_send_queue: 1 << 24,
-            ping_interval: None,
-            ping_timeout: Some(Duration::from_secs(10)),
-        }
+map! {
+    /// Further settings of a RawSocket.
+    pub struct RawSocketOptions = "rawsocket options", trap = reader::rawsocket::options_trap;
+    optional {
+        /// Longest message taken, rounded up to a power of two.
+        max_message_size: usize = 16_777_216 => reader::rawsocket::power_of_two();
+        /// From the finished handshake to HELLO; 0: no limit.
+        hello_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
+        /// Bytes queued towards one session before events are held back.
+        max_send_queue: usize = 16_777_216 => size(1..=1_073_741_824);
+        /// Send a PING this long after the last frame from the peer; 0: never. Autobahn clients cannot stand one.
+        ping_interval: Option<Duration> = None => ms();
+        /// Drop the connection when a PING is not answered by then; 0: never.
+        ping_timeout: Option<Duration> = Some(Duration::from_secs(10)) => ms();
     }
 }

@@ -1,41 +1,60 @@
 //! Reading configuration files.
 //!
-//! Three steps: the text becomes a tree with spans (`json`, `yaml`), a typed walk over the tree fills the
-//! structs and notes every mistake (`cursor` and one module per part of the dialect), and a look at the
-//! whole finds what single values cannot show (`cross`). Start at [`load`] or [`parse_str`].
+//! Three steps: the text becomes a tree with spans (`json`, `yaml`), the definitions of the dialect read the tree, fill the
+//! structs and note every mistake (`kind`, `map`, `val`), and a look at the whole finds what single values cannot show
+//! (`cross`). Start at [`load`] or [`parse_str`]. What is particular to a part of the dialect stands in the module of its
+//! name here; the definitions themselves stand beside this folder.
 //!
 //! Every function here is total: whatever the text, there is a [`Loaded`] and never a panic.
 
-mod auth;
+pub(crate) mod auth;
+mod convert;
 mod cross;
-mod cursor;
-mod endpoint;
+mod describe;
+pub(crate) mod endpoint;
 mod files;
 mod finding;
 mod json;
 mod keys;
+mod kind;
 mod locate;
-mod rawsocket;
-mod realm;
+mod map;
+pub(crate) mod prelude;
+pub(crate) mod proxy;
+pub(crate) mod rawsocket;
+pub(crate) mod realm;
+mod reference;
 mod render;
+mod schema;
 mod source;
 mod suggest;
-mod top;
-mod transport;
+pub(crate) mod tls;
+pub(crate) mod top;
+pub(crate) mod tor;
+pub(crate) mod transport;
 mod tree;
-mod web;
-mod websocket;
-mod worker;
+mod upgrade;
+mod val;
+pub(crate) mod web;
+pub(crate) mod websocket;
+pub(crate) mod worker;
+mod writer;
 mod yaml;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
+use kind::{Fields, Kind};
+
+pub use convert::{convert, to_json, to_yaml};
+pub use describe::{Definition, KeyDefinition, MapReference, Shape, Status, Variant, WordDefinition};
 pub use finding::{Finding, Findings, Purpose, Severity};
 pub use keys::{Key, keys};
 pub use locate::{LocateError, Located, locate};
+pub use reference::reference;
+pub use schema::schema;
 pub use source::Span;
+pub use upgrade::upgrade;
 
 use crate::{Node, Place};
 
@@ -74,13 +93,31 @@ pub struct Context<'c> {
     pub node_dir: &'c Path,
     /// The environment variables.
     pub env: &'c dyn Fn(&str) -> Option<String>,
+    /// What becomes of what this release does not run.
+    pub unsupported: Unsupported,
+}
+
+impl<'c> Context<'c> {
+    /// A surrounding in which everything is read.
+    pub fn new(name: &'c str, node_dir: &'c Path, env: &'c dyn Fn(&str) -> Option<String>) -> Self {
+        Self { name, node_dir, env, unsupported: Unsupported::Kept }
+    }
+}
+
+/// What becomes of what this release does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsupported {
+    /// It is read like everything else.
+    Kept,
+    /// It is left out, with the transport, web path, method or role around it, so that the rest can be run.
+    LeftOut,
 }
 
 /// What became of a configuration.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The node, if the configuration has no errors. With unsupported items in the findings it lacks
-    /// those, so it must not be run unless [`Findings::refuse_start`] is false.
+    /// The node, if the configuration has no errors. With unsupported items in the findings it must not be run, unless
+    /// they were left out.
     pub node: Option<Node>,
     /// Everything there is to say.
     pub findings: Findings,
@@ -89,93 +126,97 @@ pub struct Loaded {
 impl Node {
     /// The node that runs when there is no configuration file: [`EMBEDDED_JSON`]. Loopback only.
     pub fn embedded_default() -> Self {
-        let context = Context { name: "embedded.json", node_dir: Path::new("/"), env: &|_| None };
+        let context = Context::new("embedded.json", Path::new("/"), &|_| None);
         // A test sees to it that the embedded text has nothing to find.
         parse_str(EMBEDDED_JSON, Format::Json, &context).node.unwrap_or_default()
     }
 }
 
+impl Node {
+    /// The configuration in effect, every default filled in, as a file would say it. Secrets are asterisks.
+    pub fn effective(&self) -> serde_json::Value {
+        let mut out = writer::Writer::masked();
+        self.write_fields(&mut out);
+        out.done()
+    }
+}
+
 /// Reads a configuration file. Relative paths in it start at its directory. In contrast to [`parse_str`]
-/// this also looks whether the folders that the configuration names are there, and warns if not.
-pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+/// this also looks whether the files and folders that the configuration names are there, and who may read secrets, and
+/// warns.
+pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>, unsupported: Unsupported) -> Loaded {
     let name = file.display().to_string();
     let node_dir = file.parent().unwrap_or(Path::new(""));
-    let Some(format) = Format::of(file) else {
-        return refused(&name, LocateError::Extension(file.to_path_buf()).to_string());
-    };
-    match std::fs::metadata(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return refused(&name, LocateError::Missing(file.to_path_buf()).to_string());
-        }
-        Err(error) => return refused(&name, format!("configuration file cannot be read: {error}")),
-        Ok(meta) if meta.len() > MAX_FILE_SIZE as u64 => return refused(&name, too_large()),
-        Ok(_) => {}
-    }
-    match std::fs::read(file).map(String::from_utf8) {
-        Ok(Ok(text)) => {
-            let mut loaded = parse_str(&text, format, &Context { name: &name, node_dir, env });
+    match read_text(file) {
+        Err(problem) => refused(&name, problem),
+        Ok((text, format)) => {
+            let mut loaded = parse_str(&text, format, &Context { name: &name, node_dir, env, unsupported });
             if let Some(node) = &loaded.node {
-                files::check(node, &mut loaded.findings);
+                files::check(node, file, &mut loaded.findings);
             }
             loaded
         }
+    }
+}
+
+/// The text of a configuration file and its notation, or what keeps it from being read.
+fn read_text(file: &Path) -> Result<(String, Format), String> {
+    let Some(format) = Format::of(file) else {
+        return Err(LocateError::Extension(file.to_path_buf()).to_string());
+    };
+    match std::fs::metadata(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(LocateError::Missing(file.to_path_buf()).to_string());
+        }
+        Err(error) => return Err(format!("configuration file cannot be read: {error}")),
+        Ok(meta) if meta.len() > MAX_FILE_SIZE as u64 => return Err(too_large()),
+        Ok(_) => {}
+    }
+    match std::fs::read(file).map(String::from_utf8) {
+        Ok(Ok(text)) => Ok((text, format)),
         Ok(Err(error)) => {
             let at = error.utf8_error().valid_up_to();
-            refused(&name, format!("configuration file is not UTF-8: byte {at} is wrong"))
+            Err(format!("configuration file is not UTF-8: byte {at} is wrong"))
         }
-        Err(error) => refused(&name, format!("configuration file cannot be read: {error}")),
+        Err(error) => Err(format!("configuration file cannot be read: {error}")),
     }
 }
 
 /// Reads a configuration from a text. Total: any text gives an answer.
 pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
-    read(text, format, context, None).0
-}
-
-/// Reads, and hands the record of keys back.
-fn read(
-    text: &str,
-    format: Format,
-    context: &Context<'_>,
-    record: Option<RefCell<keys::Record>>,
-) -> (Loaded, Option<RefCell<keys::Record>>) {
     if text.len() > MAX_FILE_SIZE {
-        return (refused(context.name, too_large()), record);
+        return refused(context.name, too_large());
     }
     let lines = source::Lines::new(text);
-    let tree = match format {
-        Format::Json => json::parse(text, &lines),
-        Format::Yaml => yaml::parse(text, &lines),
-    };
-    let mut tree = match tree {
+    let mut found = Vec::new();
+    let mut tree = match tree::parse(text, format, &lines) {
         Ok(tree) => tree,
         Err(error) => {
-            let finding = Finding {
-                severity: Severity::Error,
-                place: Place::root(),
-                span: Some(error.span),
-                message: error.message,
-                hint: error.hint,
-            };
+            let finding = error.finding(&lines);
             let text = source::masked(text, None);
-            let findings = Findings::new(context.name.to_owned(), text, BTreeMap::new(), vec![finding]);
-            return (Loaded { node: None, findings }, record);
+            let findings =
+                Findings::new(context.name.to_owned(), text, lines.into_index(), None, vec![finding]);
+            return Loaded { node: None, findings };
         }
     };
-    let mut places = BTreeMap::new();
-    let mut found = Vec::new();
-    tree::settle(&mut tree, &Place::root(), &mut places, &mut found);
-    let cx = cursor::Cx {
+    tree::settle(&mut tree, &Place::root(), &lines, &mut found);
+    let cx = val::Cx {
         env: context.env,
         node_dir: context.node_dir,
+        lines: &lines,
         findings: RefCell::new(found),
-        ids: cursor::Ids::default(),
-        record,
+        ids: val::Ids::default(),
+        unsupported: Cell::new(0),
+        leave_out: context.unsupported == Unsupported::LeftOut,
     };
-    let node = top::node(&cursor::Val::root(&cx, &tree));
-    let text = source::masked(text, Some(&tree));
-    let findings = Findings::new(context.name.to_owned(), text, places, cx.findings.take());
-    (Loaded { node: node.filter(|_| !findings.has_errors()), findings }, cx.record)
+    let node = kind::map::<Node>().read(&val::Val::root(&cx, &tree));
+    if let Some(node) = &node {
+        cross::check(node, &cx);
+    }
+    let found = cx.findings.take();
+    let masked = source::masked(text, Some(&tree));
+    let findings = Findings::new(context.name.to_owned(), masked, lines.into_index(), Some(tree), found);
+    Loaded { node: node.filter(|_| !findings.has_errors()), findings }
 }
 
 fn too_large() -> String {
@@ -187,6 +228,12 @@ fn refused(name: &str, message: String) -> Loaded {
     let finding = Finding::new(Severity::Error, &Place::root(), message);
     Loaded {
         node: None,
-        findings: Findings::new(name.to_owned(), String::new(), BTreeMap::new(), vec![finding]),
+        findings: Findings::new(
+            name.to_owned(),
+            String::new(),
+            source::Index::default(),
+            None,
+            vec![finding],
+        ),
     }
 }

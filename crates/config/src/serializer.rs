@@ -2,34 +2,26 @@
 
 use std::fmt;
 
-/// A WAMP serializer that a transport may offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Serializer {
-    /// `json`
-    Json,
-    /// `msgpack`
-    MsgPack,
-    /// `cbor`
-    Cbor,
+use crate::define::words;
+
+words! {
+    /// A WAMP serializer that a transport may offer.
+    pub enum Serializer;
+    /// JSON.
+    "json" => Json;
+    /// MessagePack.
+    "msgpack" => MsgPack;
+    /// CBOR.
+    "cbor" => Cbor;
+    /// Universal Binary JSON.
+    "ubjson" => UbJson, unsupported();
+    /// FlatBuffers.
+    "flatbuffers" => FlatBuffers, unsupported();
 }
 
 impl Serializer {
-    /// All of them: what a transport offers when `serializers` is absent.
-    pub const ALL: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
-
-    /// The name in a configuration and in WebSocket subprotocols.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::MsgPack => "msgpack",
-            Self::Cbor => "cbor",
-        }
-    }
-
-    /// The serializer of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.name() == name)
-    }
+    /// What a transport offers when `serializers` is absent.
+    pub const OFFERED: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
 }
 
 impl fmt::Display for Serializer {

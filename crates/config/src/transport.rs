@@ -2,25 +2,30 @@
 
 use std::time::Duration;
 
-use crate::{ListenEndpoint, Place, RawSocketConfig, WebConfig, WebSocketConfig};
+use crate::define::{choice, map, words};
+use crate::{ListenEndpoint, MqttConfig, RawSocketConfig, WebConfig, WebSocketConfig, WebSocketOptions};
 
 /// Open connections of one transport unless `max_connections` says otherwise.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 50_000;
 
-/// A listening transport of a router worker.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Transport {
-    /// Where it stands.
-    pub place: Place,
-    /// Unique in the worker. Default `transport001` and so on.
-    pub id: String,
-    /// What it listens on.
-    pub endpoint: ListenEndpoint,
-    /// Open sockets from accept to close, at least 1; `None`: not written, so
-    /// [`DEFAULT_MAX_CONNECTIONS`], see [`max_connections`](Self::max_connections).
-    pub max_connections_written: Option<usize>,
-    /// What is spoken.
-    pub protocol: TransportProtocol,
+map! {
+    /// An endpoint and what is spoken on it.
+    pub struct Transport = "transport", trap = reader::transport::trap;
+    required {
+        /// What it listens on.
+        endpoint: ListenEndpoint => map();
+    }
+    optional {
+        /// Unique in the worker.
+        id: String = String::new() => id("transport", |ids| &ids.transport, true);
+    }
+    parts {
+        /// Open sockets from accept to close; a further connection is reset at once. `None`: not written, so the default,
+        /// see [`max_connections`](Self::max_connections).
+        max_connections_written: Option<usize> = None => reader::transport::MaxConnections;
+        /// What is spoken.
+        protocol: TransportProtocol = TransportProtocol::RawSocket(Box::default()) => inside();
+    }
 }
 
 impl Transport {
@@ -30,58 +35,132 @@ impl Transport {
     }
 }
 
-/// What a transport speaks.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TransportProtocol {
-    /// `"type": "universal"`
-    Universal(Box<UniversalConfig>),
-    /// `"type": "websocket"`
-    WebSocket(Box<WebSocketConfig>),
-    /// `"type": "rawsocket"`
-    RawSocket(Box<RawSocketConfig>),
-    /// `"type": "web"`
-    Web(Box<WebConfig>),
+choice! {
+    /// What a transport speaks.
+    pub enum TransportProtocol = "transport", trap = reader::transport::type_trap;
+    /// Several protocols on one socket, told apart by the first bytes.
+    "universal" => Universal(Box<UniversalConfig>) = "universal transport";
+    /// WAMP over WebSocket.
+    "websocket" => WebSocket(Box<WebSocketConfig>) = "websocket transport";
+    /// WAMP over RawSocket.
+    "rawsocket" => RawSocket(Box<RawSocketConfig>) = "rawsocket transport";
+    /// HTTP with services at paths.
+    "web" => Web(Box<WebTransport>) = "web transport";
+    /// MQTT 3.1.1, bridged to WAMP.
+    "mqtt" => Mqtt(Box<MqttConfig>) = "mqtt transport", unsupported();
+    /// A Flash policy file.
+    "flashpolicy" => FlashPolicy(FlashPolicyConfig) = "flashpolicy transport", unsupported();
+    /// WebSocket without WAMP that echoes, for conformance tests.
+    "websocket.testee" => WebSocketTestee(Box<TesteeConfig>) = "websocket.testee transport", unsupported();
+    /// Bytes that are echoed.
+    "stream.testee" => StreamTestee(StreamTesteeConfig) = "stream.testee transport", unsupported();
 }
 
-impl TransportProtocol {
-    /// The `type` word.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Universal(_) => "universal",
-            Self::WebSocket(_) => "websocket",
-            Self::RawSocket(_) => "rawsocket",
-            Self::Web(_) => "web",
-        }
-    }
-}
-
-/// Several protocols on one socket, told apart by the first bytes. At least one section is there.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UniversalConfig {
-    /// RawSocket: first byte `0x7F`.
-    pub rawsocket: Option<RawSocketConfig>,
-    /// WebSocket over HTTP.
-    pub websocket: Option<UniversalWebSocket>,
-    /// Other HTTP.
-    pub web: Option<WebConfig>,
-    /// Time until the protocol is known. Default 5 s; `None` = no limit.
-    pub sniff_timeout: Option<Duration>,
-}
-
-impl Default for UniversalConfig {
-    fn default() -> Self {
-        Self { rawsocket: None, websocket: None, web: None, sniff_timeout: Some(Duration::from_secs(5)) }
+map! {
+    /// Several protocols on one socket, told apart by the first bytes.
+    pub struct UniversalConfig = "universal transport",
+        check = reader::transport::check_universal, trap = reader::transport::universal_trap,
+        one_of = &["rawsocket", "websocket", "mqtt", "web"];
+    optional {
+        /// WAMP over RawSocket.
+        rawsocket: Option<RawSocketConfig> = None =>
+            some(reader::transport::section("universal.rawsocket section", "rawsocket"));
+        /// WAMP over WebSocket: one configuration for every path that `web` does not claim, or one for each path.
+        websocket: Option<UniversalWebSocket> = None => some(reader::transport::WebSocketSection);
+        /// Other HTTP, with services at paths.
+        web: Option<WebConfig> = None => some(reader::transport::section("universal.web section", "web"));
+        /// MQTT 3.1.1, bridged to WAMP.
+        mqtt: Option<MqttConfig> = None =>
+            some(reader::transport::section("universal.mqtt section", "mqtt")), unsupported();
+        /// Time until the protocol is known; 0: no limit.
+        sniff_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
     }
 }
 
 /// The two forms of `websocket` in a universal transport.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UniversalWebSocket {
-    /// One configuration, served at every path that `web` does not claim: a first path component that
-    /// is a key of `web.paths` other than `/` goes to `web`; otherwise a request with
-    /// `Upgrade: websocket` comes here, at any depth and also at `/`.
+    /// One configuration, served at every path that `web` does not claim: a first path component that is a key of
+    /// `web.paths` other than `/` goes to `web`; otherwise a request with `Upgrade: websocket` comes here, at any depth and
+    /// also at `/`.
     Everywhere(Box<WebSocketConfig>),
-    /// By the first component of the path (`/` = the root path), with or without an Upgrade header,
-    /// ahead of `web`. In file order.
+    /// By the first component of the path (`/` = the root path), with or without an Upgrade header, ahead of `web`. In file
+    /// order.
     Paths(Vec<(String, WebSocketConfig)>),
+}
+
+map! {
+    /// HTTP with services at paths, on a port of its own.
+    pub struct WebTransport = "web transport", check = reader::web::check_transport;
+    optional {
+        /// Time until the protocol is known; 0: no limit.
+        sniff_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
+    }
+    parts {
+        /// The services.
+        web: WebConfig = WebConfig::default() => inside();
+    }
+}
+
+map! {
+    /// A Flash policy file.
+    pub struct FlashPolicyConfig = "flashpolicy transport";
+    optional {
+        /// The domain that is let in.
+        allowed_domain: String = "*".to_owned() => text();
+        /// The ports that are let in; none: all.
+        allowed_ports: Vec<u16> = Vec::new() => list(port());
+        /// Log more of this transport.
+        debug: bool = false => flag();
+    }
+}
+
+map! {
+    /// WebSocket without WAMP that echoes.
+    pub struct TesteeConfig = "websocket.testee transport";
+    optional {
+        /// The `ws://` or `wss://` URL shown on the status page.
+        url: Option<String> = None => some(reader::websocket::server_url());
+        /// Log more of this transport.
+        debug: bool = false => flag();
+        /// Further settings.
+        options: WebSocketOptions = WebSocketOptions::default() => map();
+    }
+}
+
+map! {
+    /// Bytes that are echoed.
+    pub struct StreamTesteeConfig = "stream.testee transport";
+    optional {
+        /// Log more of this transport.
+        debug: bool = false => flag();
+    }
+}
+
+map! {
+    /// What a worker of type `websocket-testee` listens on.
+    pub struct TesteeTransport = "websocket-testee transport", check = reader::transport::check_testee;
+    required {
+        /// What it listens on.
+        endpoint: ListenEndpoint => map();
+        /// Which kind of transport.
+        kind["type"]: TesteeKind => word();
+    }
+    optional {
+        /// Unique in the worker.
+        id: String = String::new() => id("transport", |ids| &ids.transport, true);
+    }
+    parts {
+        /// How it is spoken.
+        websocket: WebSocketConfig = WebSocketConfig::default() => inside();
+        /// Not limited in a worker of this type.
+        max_connections_written: Option<usize> = None => reader::transport::MaxConnections;
+    }
+}
+
+words! {
+    /// The kind of transport of a worker of type `websocket-testee`.
+    pub enum TesteeKind;
+    /// WebSocket.
+    "websocket" => WebSocket;
 }

@@ -172,14 +172,14 @@ async fn connector_when_connected_knows_both_ends() {
     ] {
         let mut listener = TcpListener::bind(&on(interface)).await.unwrap();
         let addr = listener.local_addr();
-        let config = TcpConnectConfig { version, ..TcpConnectConfig::new(host, addr.port()) };
+        let config = TcpConnectConfig { version, ..TcpConnectConfig::new(host.to_owned(), addr.port()) };
         let connector = TcpConnector::new(config);
         let conn = connector.connect(Deadline::NEVER).await.unwrap();
         assert_eq!(conn.info.peer, Address::Tcp(addr));
         let accepted = listener.accept().await.unwrap();
         assert_eq!(accepted.info.peer, conn.info.local);
     }
-    let config = TcpConnectConfig::new("::1", 80);
+    let config = TcpConnectConfig::new("::1".to_owned(), 80);
     assert_eq!(TcpConnector::new(config).target(), "tcp:[::1]:80");
 }
 
@@ -188,7 +188,7 @@ async fn connector_when_nobody_listens_says_where() {
     let listener = TcpListener::bind(&on("127.0.0.1")).await.unwrap();
     let port = listener.local_addr().port();
     drop(listener);
-    let connector = TcpConnector::new(TcpConnectConfig::new("127.0.0.1", port));
+    let connector = TcpConnector::new(TcpConnectConfig::new("127.0.0.1".to_owned(), port));
     let error = connector.connect(Deadline::NEVER).await.unwrap_err();
     assert_eq!(error.to_string(), format!("connecting to tcp:127.0.0.1:{port}"));
     assert_eq!(error.kind(), ErrorKind::PeerClosed);
@@ -201,8 +201,10 @@ async fn connector_when_nobody_accepts_gives_up_at_the_earlier_limit() {
     let soon = Some(Duration::from_millis(100));
     // A full queue leaves further attempts without any answer.
     let mut waiting = Vec::new();
-    let patient =
-        TcpConnector::new(TcpConnectConfig { timeout: None, ..TcpConnectConfig::new("127.0.0.1", port) });
+    let patient = TcpConnector::new(TcpConnectConfig {
+        timeout: None,
+        ..TcpConnectConfig::new("127.0.0.1".to_owned(), port)
+    });
     let error = loop {
         match patient.connect(Deadline::after(soon)).await {
             Ok(conn) => waiting.push(conn),
@@ -212,7 +214,7 @@ async fn connector_when_nobody_accepts_gives_up_at_the_earlier_limit() {
     };
     assert!(matches!(error, EndpointError::ConnectTimeout { .. }));
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    let config = TcpConnectConfig { timeout: soon, ..TcpConnectConfig::new("127.0.0.1", port) };
+    let config = TcpConnectConfig { timeout: soon, ..TcpConnectConfig::new("127.0.0.1".to_owned(), port) };
     let error = TcpConnector::new(config).connect(Deadline::NEVER).await.unwrap_err();
     assert_eq!(error.to_string(), format!("connecting to tcp:127.0.0.1:{port}: no answer in time"));
 }

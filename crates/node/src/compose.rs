@@ -29,6 +29,13 @@ pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Box<dyn Listener
     let listener: Result<Box<dyn Listener>, _> = match endpoint {
         ListenEndpoint::Tcp(tcp) => TcpListener::bind(tcp).await.map(|l| Box::new(l) as _),
         ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(|l| Box::new(l) as _),
+        ListenEndpoint::Fd(_) | ListenEndpoint::Twisted(_) | ListenEndpoint::Onion(_) => {
+            return Err(StartError::unsupported(
+                endpoint.place(),
+                "listening endpoint",
+                endpoint.type_name(),
+            ));
+        }
     };
     listener.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
 }
@@ -37,7 +44,7 @@ pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Box<dyn Listener
 pub(crate) fn max_per_address(endpoint: &ListenEndpoint) -> Option<u32> {
     match endpoint {
         ListenEndpoint::Tcp(tcp) => tcp.max_connections_per_address,
-        ListenEndpoint::Unix(_) => None,
+        _ => None,
     }
 }
 
@@ -48,7 +55,7 @@ pub(crate) fn handler(
     transport: &Transport,
 ) -> Result<Arc<dyn ConnectionHandler>, StartError> {
     let websocket_path = summary::websocket_path(&transport.protocol);
-    Composer { router, status, websocket_path }.handler(&transport.protocol)
+    Composer { router, status, websocket_path }.handler(transport)
 }
 
 /// Makes the handler of one transport.
@@ -60,18 +67,17 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    fn handler(&self, protocol: &TransportProtocol) -> Result<Arc<dyn ConnectionHandler>, StartError> {
-        Ok(match protocol {
+    fn handler(&self, transport: &Transport) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        Ok(match &transport.protocol {
             TransportProtocol::RawSocket(config) => self.rawsocket(config),
             TransportProtocol::WebSocket(config) => {
                 let settings = settings::http(None, [&**config]);
                 Arc::new(HttpHandler::new(self.websocket(config), settings))
             }
             TransportProtocol::Web(config) => {
-                let http = HttpHandler::new(
-                    self.web(config)?,
-                    settings::http(Some(config), web_sockets(&config.paths)),
-                );
+                let web = &config.web;
+                let http =
+                    HttpHandler::new(self.web(web)?, settings::http(Some(web), web_sockets(&web.paths)));
                 // Its one section is HTTP: who speaks something else is told so.
                 Arc::new(Universal::new(
                     [Section::new("HTTP", HttpSniff, Arc::new(http))],
@@ -79,6 +85,13 @@ impl Composer<'_> {
                 ))
             }
             TransportProtocol::Universal(config) => self.universal(config)?,
+            TransportProtocol::Mqtt(_)
+            | TransportProtocol::FlashPolicy(_)
+            | TransportProtocol::WebSocketTestee(_)
+            | TransportProtocol::StreamTestee(_) => {
+                let type_name = transport.protocol.type_name();
+                return Err(StartError::unsupported(&transport.place, "transport", type_name));
+            }
         })
     }
 
@@ -152,18 +165,22 @@ impl Composer<'_> {
     }
 
     fn service(&self, path: &WebPath) -> Result<Arc<dyn WebService>, StartError> {
-        let wrong = |source| StartError::Service { place: path.place.clone(), source };
-        Ok(match &path.service {
+        let place = &path.service.place;
+        let wrong = |source| StartError::Service { place: place.clone(), source };
+        let unsupported = |type_name| StartError::unsupported(place, "web service", type_name);
+        Ok(match &path.service.kind {
             WebServiceConfig::Static(config) => {
-                Arc::new(StaticFiles::new(settings::static_files(config)).map_err(wrong)?)
+                let settings = settings::static_files(config).ok_or_else(|| unsupported("static"))?;
+                Arc::new(StaticFiles::new(settings).map_err(wrong)?)
             }
             WebServiceConfig::WebSocket(config) => self.websocket(config),
             WebServiceConfig::Redirect(config) => Arc::new(Redirect::new(&config.url).map_err(wrong)?),
             WebServiceConfig::Json(config) => {
+                let options = &config.options;
                 let settings = JsonSettings {
-                    prettify: config.prettify,
-                    allow_cross_origin: config.allow_cross_origin,
-                    discourage_caching: config.discourage_caching,
+                    prettify: options.prettify,
+                    allow_cross_origin: options.allow_cross_origin,
+                    discourage_caching: options.discourage_caching,
                 };
                 Arc::new(JsonValue::new(&config.value, settings))
             }
@@ -175,6 +192,7 @@ impl Composer<'_> {
                 Arc::new(NodeInfo::new(Arc::new(facts), settings))
             }
             WebServiceConfig::Path(config) => Arc::new(self.paths(&config.paths)?),
+            other => return Err(unsupported(other.type_name())),
         })
     }
 }
@@ -183,7 +201,7 @@ impl Composer<'_> {
 fn web_sockets(paths: &[WebPath]) -> Vec<&WebSocketConfig> {
     let mut found = Vec::new();
     for path in paths {
-        match &path.service {
+        match &path.service.kind {
             WebServiceConfig::WebSocket(config) => found.push(&**config),
             WebServiceConfig::Path(nested) => found.extend(web_sockets(&nested.paths)),
             _ => {}

@@ -23,6 +23,14 @@ pub enum StartError {
         #[source]
         source: EndpointError,
     },
+    /// This release does not run it. The reader says so before; a node built by code gets here.
+    #[error("{place}: {what} is valid, but this release does not run it")]
+    Unsupported {
+        /// Where it is configured.
+        place: Place,
+        /// What it is.
+        what: String,
+    },
     /// A web service cannot be had.
     #[error("{place}: {source}")]
     Service {
@@ -35,11 +43,17 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// Something of that type that this release does not run.
+    pub(crate) fn unsupported(place: &Place, what: &str, type_name: &str) -> Self {
+        StartError::Unsupported { place: place.clone(), what: format!("{what} type {type_name:?}") }
+    }
+
     /// The kind of trouble.
     pub fn kind(&self) -> ErrorKind {
         match self {
             StartError::Process(_) => ErrorKind::Internal,
             StartError::Endpoint { source, .. } => source.kind(),
+            StartError::Unsupported { .. } => ErrorKind::Config,
             StartError::Service { source, .. } => source.kind(),
         }
     }

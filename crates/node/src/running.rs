@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use transom_base::{Counters, Deadline, Drain, DrainWatch, Elapsed};
-use transom_config::{Node, Transport, TransportProtocol};
+use transom_config::{Node, Transport, TransportProtocol, Worker};
 use transom_endpoint::{Accepting, BoundAddr, Listener, accept_loop};
 use transom_router::Router;
 
@@ -65,6 +65,9 @@ impl RunningNode {
         let mut ready = Vec::new();
         let mut transports = Vec::new();
         for worker in &node.workers {
+            let Worker::Router(worker) = worker else {
+                return Err(StartError::unsupported(worker.place(), "worker", worker.type_name()));
+            };
             let router = Router::new(&worker.realms);
             status.add_router(router.clone());
             for transport in &worker.transports {
@@ -87,7 +90,13 @@ impl RunningNode {
         for one in ready {
             accepting.spawn(accept_loop(one.listener, one.accepting));
         }
-        Ok(RunningNode { drain, drain_timeout: node.controller.drain_timeout, transports, status, accepting })
+        Ok(RunningNode {
+            drain,
+            drain_timeout: node.controller.options.drain_timeout,
+            transports,
+            status,
+            accepting,
+        })
     }
 
     async fn ready(

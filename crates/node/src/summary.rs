@@ -53,6 +53,10 @@ fn urls(protocol: &TransportProtocol, bound: &BoundAddr) -> Vec<(&'static str, S
         TransportProtocol::WebSocket(_) => (false, false),
         TransportProtocol::RawSocket(_) => (true, false),
         TransportProtocol::Web(_) => (false, true),
+        TransportProtocol::Mqtt(_)
+        | TransportProtocol::FlashPolicy(_)
+        | TransportProtocol::WebSocketTestee(_)
+        | TransportProtocol::StreamTestee(_) => (false, false),
         TransportProtocol::Universal(universal) => (universal.rawsocket.is_some(), universal.web.is_some()),
     };
     if rawsocket {
@@ -69,8 +73,8 @@ fn websocket_paths(protocol: &TransportProtocol) -> Vec<String> {
     let mut found = Vec::new();
     match protocol {
         TransportProtocol::WebSocket(_) => found.push("/ws".to_owned()),
-        TransportProtocol::RawSocket(_) => {}
-        TransportProtocol::Web(web) => below(&web.paths, "", &mut found),
+        _ => {}
+        TransportProtocol::Web(web) => below(&web.web.paths, "", &mut found),
         TransportProtocol::Universal(universal) => {
             match &universal.websocket {
                 Some(UniversalWebSocket::Everywhere(_)) => found.push("/ws".to_owned()),
@@ -91,7 +95,7 @@ fn websocket_paths(protocol: &TransportProtocol) -> Vec<String> {
 fn below(paths: &[WebPath], above: &str, found: &mut Vec<String>) {
     for path in paths {
         let full = format!("{above}/{}", path.path.trim_start_matches('/'));
-        match &path.service {
+        match &path.service.kind {
             WebServiceConfig::WebSocket(_) => found.push(full),
             WebServiceConfig::Path(nested) => below(&nested.paths, full.trim_end_matches('/'), found),
             _ => {}

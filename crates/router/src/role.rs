@@ -51,13 +51,14 @@ impl Role {
     pub(crate) fn new(config: &transom_config::Role) -> Self {
         let rules = match &config.authorization {
             Authorization::Always(true) => Rules::Always(Decision::ALLOW),
-            Authorization::Always(false) => Rules::Always(Decision::DENY),
+            // An authorizer that cannot be asked allows nothing.
+            Authorization::Always(false) | Authorization::Authorizer(_) => Rules::Always(Decision::DENY),
             Authorization::Permissions(rules) => Rules::Table(Box::new(RuleTable::new(rules))),
         };
         Role {
             name: config.name.as_str().into(),
             slow_consumer: config.slow_consumer,
-            limits: config.limits,
+            limits: config.limits.clone(),
             trusted: false,
             rules,
         }

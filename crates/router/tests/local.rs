@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use transom_base::Deadline;
 use transom_config::{
-    AnonymousConfig, AuthConfig, Authorization, MatchPolicy, Permission, Realm, RealmOptions, Role,
-    SlowConsumer,
+    AnonymousAuth, AnonymousConfig, AuthConfig, Authorization, MatchPolicy, Permission, Realm, RealmOptions,
+    Role, SlowConsumer,
 };
 use transom_peer::{IncomingCall, JoinError, LocalOptions, LocalSession, RequestError};
 use transom_router::Router;
@@ -198,7 +198,7 @@ async fn call_that_nobody_waits_for_is_canceled() {
 async fn refusals_reach_who_asked() {
     let router = router();
     let anonymous = AnonymousConfig { role: "guest".into(), ..AnonymousConfig::default() };
-    let auth = AuthConfig { anonymous: Some(anonymous), ..AuthConfig::default() };
+    let auth = AuthConfig { anonymous: Some(AnonymousAuth::Static(anonymous)), ..AuthConfig::default() };
     let (guest, driver) =
         LocalSession::join(&*router.port(Some(&auth)), LocalOptions::new("realm1")).unwrap();
     tokio::spawn(driver);

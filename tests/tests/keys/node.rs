@@ -17,7 +17,7 @@ fn text(controller: &Json) -> Json {
 }
 
 fn node(controller: &Json, dir: &TempDir) -> Node {
-    let context = Context { name: "test", node_dir: dir.path(), env: &|_| None };
+    let context = Context::new("test", dir.path(), &|_| None);
     let loaded = parse_str(&text(controller).to_string(), Format::Json, &context);
     loaded.node.unwrap_or_else(|| panic!("{}", loaded.findings))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use transom_config::{Context, Format, ListenEndpoint, parse_str};
+use transom_config::{Context, Format, ListenEndpoint, Worker, parse_str};
 use transom_node::{RunningNode, Stopped};
 
 #[tokio::test]
@@ -17,19 +17,20 @@ async fn common_shapes_when_nothing_is_refused_start() {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let node_dir = folder.path().join("node");
-        let context = Context { name: "shape", node_dir: &node_dir, env: &|_| Some("8080".to_owned()) };
+        let context = Context::new("shape", &node_dir, &|_| Some("8080".to_owned()));
         let loaded = parse_str(&std::fs::read_to_string(&path).unwrap(), format, &context);
         let Some(mut node) = loaded.node.filter(|_| !loaded.findings.refuse_start()) else { continue };
-        for (i, transport) in node.workers.iter_mut().flat_map(|worker| &mut worker.transports).enumerate() {
+        for (i, transport) in node.workers.iter_mut().flat_map(Worker::transports_mut).enumerate() {
             match &mut transport.endpoint {
                 ListenEndpoint::Tcp(tcp) => tcp.ports = 0..=0,
                 ListenEndpoint::Unix(unix) => {
                     unix.address = transom_config::UnixAddress::Path(node_dir.join(i.to_string()));
                 }
+                other => panic!("{}: {}", path.display(), other.type_name()),
             }
         }
         let running = RunningNode::start(&node).await.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let transports: usize = node.workers.iter().map(|worker| worker.transports.len()).sum();
+        let transports: usize = node.workers.iter().map(|worker| worker.transports().len()).sum();
         assert_eq!(running.transports().len(), transports, "{}", path.display());
         assert_eq!(running.stop(std::future::pending()).await, Stopped::Drained);
         started += 1;

@@ -1,56 +1,151 @@
-//! `auth`: authentication methods.
+//! Kinds, checks and hints of authentication.
 
-use super::cursor::{Val, plain};
+use serde_json::Value as Json;
+
+use super::describe::Shape;
 use super::finding::Severity;
-use super::realm::realm_name;
-use crate::{AnonymousConfig, AuthConfig};
+use super::kind::{Kind, Text, map, regular};
+use super::map::Map;
+use super::val::Val;
+use super::writer::Writer;
+use crate::{AnonymousConfig, AuthConfig, CryptosignStatic, TlsPrincipal, WampCraUser};
 
-/// Methods of the dialect that this release lacks.
-const OTHERS: [&str; 8] =
-    ["ticket", "wampcra", "scram", "cryptosign", "tls", "cookie", "anonymous-proxy", "cryptosign-proxy"];
-
-/// `auth` of a transport; `None` if it is an empty map, which means the same as none.
-pub(crate) fn auth(value: &Val<'_>) -> Option<AuthConfig> {
-    let map = value.map("auth")?;
-    if map.is_empty() {
-        return None;
-    }
-    let anonymous = map.get("anonymous").and_then(|value| anonymous(&value));
-    for method in OTHERS {
-        map.unsupported(method, None);
-    }
-    map.finish(&|key| match key {
-        "type" | "role" => Some("name the method first: \"anonymous\": {\"type\": \"static\", …}".to_owned()),
-        _ => None,
-    });
-    // Methods left out above are not in here, so a client that needs one of them is refused.
-    Some(AuthConfig { place: map.place.clone(), anonymous })
+/// `auth` of a transport: an empty map means the same as none.
+pub(crate) fn auth() -> Auth {
+    Auth
 }
 
-fn anonymous(value: &Val<'_>) -> Option<AnonymousConfig> {
-    let map = value.map("anonymous authentication")?;
-    let kind = map.req("type")?;
-    if !kind.word(&[("static", true), ("dynamic", false)])? {
-        kind.unsupported("anonymous authentication of type \"dynamic\"", None);
-        return None;
+pub(crate) struct Auth;
+
+impl Kind for Auth {
+    type Value = Option<AuthConfig>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        let auth = map::<AuthConfig>().read(value)?;
+        let empty = value.map("auth").is_some_and(|map| map.is_empty());
+        Some((!empty).then_some(auth))
     }
-    let role = map.get("role").and_then(|role| {
-        let name = role.non_empty()?;
-        if name == "trusted" {
-            role.say(
-                Severity::Warning,
-                "everybody who connects here may do anything (role \"trusted\")",
-                None,
-            );
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        map::<AuthConfig>().write(value.as_ref()?, out)
+    }
+
+    fn shape(&self) -> Shape {
+        map::<AuthConfig>().shape()
+    }
+}
+
+pub(crate) fn trap(key: &str) -> Option<String> {
+    match key {
+        "type" | "role" => Some("name the method first: \"anonymous\": {\"type\": \"static\", …}".to_owned()),
+        _ => None,
+    }
+}
+
+pub(crate) fn anonymous_type_trap(word: &str) -> Option<String> {
+    (word == "function").then(|| "a procedure can do the same: \"dynamic\"".to_owned())
+}
+
+pub(crate) fn tls_type_trap(word: &str) -> Option<String> {
+    (word == "function")
+        .then(|| "it never lets anybody in; a procedure can do the same: \"dynamic\"".to_owned())
+}
+
+pub(crate) fn check_anonymous(config: &mut AnonymousConfig, map: &Map<'_>) {
+    if let Some(role) = map.peek("role")
+        && config.role == "trusted"
+    {
+        role.warn("everybody who connects here may do anything (role \"trusted\")", None);
+    }
+}
+
+/// `module.attribute` of Python code.
+pub(crate) fn python_name() -> Text {
+    regular("a Python name with a dot", Some(r"\."), |name| {
+        (!name.contains('.')).then_some("must be a Python name with a dot: \"module.function\"")
+    })
+}
+
+pub(crate) fn check_salt(user: &mut WampCraUser, map: &Map<'_>) {
+    let parts = [
+        ("salt", user.salt.is_some()),
+        ("iterations", user.iterations.is_some()),
+        ("keylen", user.keylen.is_some()),
+    ];
+    let there = parts.iter().filter(|(_, there)| *there).count();
+    if there == 0 || there == parts.len() {
+        return;
+    }
+    for (key, _) in parts.iter().filter(|(key, there)| !there && !map.has(key)) {
+        map.missing(key, Some("a salted secret needs \"salt\", \"iterations\" and \"keylen\""));
+    }
+}
+
+pub(crate) fn wampcra_user_trap(key: &str) -> Option<String> {
+    (key == "authid").then(|| "the authid is the key of this map".to_owned())
+}
+
+pub(crate) fn hex() -> Text {
+    regular("hex digits", Some("^([0-9A-Fa-f]{2})+$"), |text| {
+        let sound =
+            !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        (!sound).then_some("must be hex digits")
+    })
+}
+
+/// An Ed25519 public key.
+pub(crate) fn public_key() -> Text {
+    regular("64 hex digits", Some("^[0-9A-Fa-f]{64}$"), |key| {
+        let sound = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+        (!sound).then_some("must be a public key: 64 hex digits")
+    })
+}
+
+pub(crate) fn fingerprint_sha1() -> Text {
+    regular("20 bytes as hex digits with colons", Some("^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){19}$"), |text| {
+        (!is_fingerprint(text, 20)).then_some("must be a SHA-1 fingerprint: 20 bytes as \"AA:BB:…\"")
+    })
+}
+
+pub(crate) fn fingerprint_sha256() -> Text {
+    regular("32 bytes as hex digits with colons", Some("^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$"), |text| {
+        (!is_fingerprint(text, 32)).then_some("must be a SHA-256 fingerprint: 32 bytes as \"AA:BB:…\"")
+    })
+}
+
+fn is_fingerprint(text: &str, bytes: usize) -> bool {
+    let byte = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split(':').count() == bytes && text.split(':').all(byte)
+}
+
+pub(crate) fn check_tls_principal(principal: &mut TlsPrincipal, map: &Map<'_>) {
+    if principal.sha1.is_none() && principal.sha256.is_none() && !map.has("certificate-sha1") {
+        map.missing("certificate-sha1", Some("or \"certificate-sha256\""));
+    }
+}
+
+pub(crate) fn check_cryptosign(config: &mut CryptosignStatic, map: &Map<'_>) {
+    match (map.has("principals"), map.has("trustroots")) {
+        (false, false) => map.missing("principals", None),
+        (true, true) => {
+            map.conflict("trustroots", "give either \"principals\" or \"trustroots\", not both", None)
         }
-        Some(name.to_owned())
-    });
-    let config = AnonymousConfig {
-        place: map.place.clone(),
-        role: role.unwrap_or_else(|| AnonymousConfig::default().role),
-        authid: map.non_empty("authid"),
-        realm: map.get("realm").and_then(|realm| realm_name(&realm)),
-    };
-    map.finish(&plain);
-    Some(config)
+        _ => {}
+    }
+    for (authid, principal) in config.principals.iter().flatten() {
+        if principal.authorized_keys.is_empty() {
+            let message = format!("{authid:?} has no authorized key and can never log in");
+            map.cx.note(Severity::Warning, principal.place.clone(), map.token, message, None);
+        }
+    }
+}
+
+/// The name of a cookie.
+pub(crate) fn cookie_name() -> Text {
+    regular("`a-z`, then `a-z`, `0-9` and `_`", Some("^[a-z][a-z0-9_]+$"), |name| {
+        let sound = name.len() > 1
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        (!sound).then_some("must be a letter of a-z, then a-z, 0-9 and _")
+    })
 }

@@ -1,32 +1,63 @@
 //! What only a look at the whole shows.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+mod addresses;
+mod sessions;
+mod urls;
 
-use super::cursor::Cx;
+use std::collections::HashMap;
+
 use super::finding::{Finding, Severity};
+use super::val::Cx;
 use crate::{
-    AuthConfig, ListenEndpoint, Node, Place, Realm, RouterWorker, TcpListenConfig, Transport,
-    TransportProtocol, UniversalWebSocket, UnixAddress, WebPath, WebServiceConfig,
+    AuthConfig, ContainerComponent, CookieConfig, Node, Place, RouterComponent, Transport, TransportProtocol,
+    UniversalWebSocket, WebConfig, WebPath, WebServiceConfig, Worker,
 };
 
 /// Checks across items. The findings carry no spans yet.
 pub(crate) fn check(node: &Node, cx: &Cx<'_>) {
     let mut out = Vec::new();
-    unique(node.workers.iter().map(|w| (w.id.as_str(), &w.place)), "worker ID", "id", &mut out);
+    unique(node.workers.iter().map(|w| (w.id(), w.place())), "worker ID", "id", &mut out);
     for worker in &node.workers {
-        let (realms, transports) = (&worker.realms, &worker.transports);
-        unique(realms.iter().map(|r| (r.id.as_str(), &r.place)), "realm ID", "id", &mut out);
-        unique(realms.iter().map(|r| (r.name.as_str(), &r.place)), "realm name", "name", &mut out);
-        unique(transports.iter().map(|t| (t.id.as_str(), &t.place)), "transport ID", "id", &mut out);
-        for realm in realms {
-            unique(realm.roles.iter().map(|r| (r.id.as_str(), &r.place)), "role ID", "id", &mut out);
-            unique(realm.roles.iter().map(|r| (r.name.as_str(), &r.place)), "role name", "name", &mut out);
+        identities(worker, &mut out);
+        for transport in worker.transports() {
+            urls::check(transport, &mut out);
         }
-        anonymous_roles(worker, &mut out);
+        sessions::check(worker, &mut out);
     }
-    addresses(node, &mut out);
+    addresses::check(node, &mut out);
     cx.findings.borrow_mut().extend(out);
+}
+
+/// Names that may be given only once.
+fn identities(worker: &Worker, out: &mut Vec<Finding>) {
+    let transports = worker.transports().iter().map(|t| (t.id.as_str(), &t.place));
+    unique(transports, "transport ID", "id", out);
+    match worker {
+        Worker::Router(router) => {
+            let realms = &router.realms;
+            unique(realms.iter().map(|r| (r.id.as_str(), &r.place)), "realm ID", "id", out);
+            unique(realms.iter().map(|r| (r.name.as_str(), &r.place)), "realm name", "name", out);
+            for realm in realms {
+                unique(realm.roles.iter().map(|r| (r.id.as_str(), &r.place)), "role ID", "id", out);
+                unique(realm.roles.iter().map(|r| (r.name.as_str(), &r.place)), "role name", "name", out);
+                let links = realm.rlinks.iter().filter_map(|link| Some((link.id.as_deref()?, &link.place)));
+                unique(links, "link ID", "id", out);
+            }
+            let components = router.components.iter().map(|component| match component {
+                RouterComponent::Class(class) => (class.id.as_str(), &class.place),
+                RouterComponent::Function(function) => (function.id.as_str(), &function.place),
+            });
+            unique(components, "component ID", "id", out);
+        }
+        Worker::Container(container) => {
+            let components = container.components.iter().map(|component| match component {
+                ContainerComponent::Class(class) => (class.id.as_str(), &class.place),
+                ContainerComponent::Function(function) => (function.id.as_str(), &function.place),
+            });
+            unique(components, "component ID", "id", out);
+        }
+        Worker::Guest(_) | Worker::WebSocketTestee(_) | Worker::Proxy(_) => {}
+    }
 }
 
 /// Reports every name that came before. Empty ones are already reported.
@@ -47,116 +78,76 @@ fn unique<'n>(
     }
 }
 
-/// A role that clients are given but no realm has: they would be refused.
-fn anonymous_roles(worker: &RouterWorker, out: &mut Vec<Finding>) {
-    for auth in worker.transports.iter().flat_map(auths) {
-        let Some(anonymous) = &auth.anonymous else { continue };
-        let fits = |realm: &Realm| {
-            anonymous.realm.as_ref().is_none_or(|name| *name == realm.name)
-                && realm.roles.iter().any(|role| role.name == anonymous.role)
-        };
-        if !matches!(anonymous.role.as_str(), "trusted" | "anonymous") && !worker.realms.iter().any(fits) {
-            let message =
-                format!("no realm of this worker has a role {:?}; such clients are refused", anonymous.role);
-            out.push(Finding::new(Severity::Warning, &anonymous.place.key("role"), message));
-        }
-        if let Some(name) = &anonymous.realm
-            && !worker.realms.iter().any(|realm| realm.name == *name)
-        {
-            let message = format!("this worker has no realm {name:?}; such clients are refused");
-            out.push(Finding::new(Severity::Warning, &anonymous.place.key("realm"), message));
-        }
-    }
+/// A place where sessions come in.
+pub(super) struct Entrance<'n> {
+    pub(super) auth: Option<&'n AuthConfig>,
+    pub(super) cookie: Option<&'n CookieConfig>,
 }
 
-/// Every `auth` of a transport.
-fn auths(transport: &Transport) -> Vec<&AuthConfig> {
-    fn of_paths<'n>(paths: &'n [WebPath], out: &mut Vec<&'n AuthConfig>) {
-        for path in paths {
-            match &path.service {
-                WebServiceConfig::WebSocket(config) => out.extend(&config.auth),
-                WebServiceConfig::Path(nested) => of_paths(&nested.paths, out),
-                _ => {}
-            }
-        }
-    }
+/// Every place of a transport where sessions come in.
+pub(super) fn entrances(transport: &Transport) -> Vec<Entrance<'_>> {
     let mut out = Vec::new();
+    let raw = |auth| Entrance { auth, cookie: None };
     match &transport.protocol {
-        TransportProtocol::WebSocket(config) => out.extend(&config.auth),
-        TransportProtocol::RawSocket(config) => out.extend(&config.auth),
-        TransportProtocol::Web(web) => of_paths(&web.paths, &mut out),
+        TransportProtocol::WebSocket(config) => out.push(entrance(config)),
+        TransportProtocol::RawSocket(config) => out.push(raw(config.auth.as_ref())),
+        TransportProtocol::Web(web) => out.extend(web_sockets(&web.web.paths).map(entrance)),
+        TransportProtocol::Mqtt(mqtt) => out.push(raw(mqtt.options.auth.as_ref())),
         TransportProtocol::Universal(universal) => {
-            out.extend(universal.rawsocket.iter().filter_map(|config| config.auth.as_ref()));
+            out.extend(universal.rawsocket.iter().map(|config| raw(config.auth.as_ref())));
+            out.extend(universal.mqtt.iter().map(|config| raw(config.options.auth.as_ref())));
             match &universal.websocket {
-                Some(UniversalWebSocket::Everywhere(config)) => out.extend(&config.auth),
-                Some(UniversalWebSocket::Paths(paths)) => {
-                    out.extend(paths.iter().filter_map(|(_, config)| config.auth.as_ref()));
-                }
+                Some(UniversalWebSocket::Everywhere(config)) => out.push(entrance(config)),
+                Some(UniversalWebSocket::Paths(paths)) => out.extend(paths.iter().map(|(_, c)| entrance(c))),
                 None => {}
             }
-            universal.web.iter().for_each(|web| of_paths(&web.paths, &mut out));
+            let web: Option<&WebConfig> = universal.web.as_ref();
+            out.extend(web.into_iter().flat_map(|web| web_sockets(&web.paths)).map(entrance));
         }
+        TransportProtocol::FlashPolicy(_)
+        | TransportProtocol::WebSocketTestee(_)
+        | TransportProtocol::StreamTestee(_) => {}
     }
     out
 }
 
-/// Endpoints that cannot both be bound.
-fn addresses(node: &Node, out: &mut Vec<Finding>) {
-    let endpoints: Vec<&ListenEndpoint> = node
-        .workers
-        .iter()
-        .flat_map(|worker| &worker.transports)
-        .map(|transport| &transport.endpoint)
-        .collect();
-    for (index, later) in endpoints.iter().enumerate() {
-        for earlier in endpoints.iter().take(index) {
-            let severity = match (earlier, later) {
-                (ListenEndpoint::Tcp(a), ListenEndpoint::Tcp(b)) => tcp_conflict(a, b),
-                (ListenEndpoint::Unix(a), ListenEndpoint::Unix(b)) => {
-                    (a.address == b.address).then_some(Severity::Error)
-                }
-                _ => None,
+fn entrance(config: &crate::WebSocketConfig) -> Entrance<'_> {
+    Entrance { auth: config.auth.as_ref(), cookie: config.cookie.as_ref() }
+}
+
+fn web_sockets(paths: &[WebPath]) -> impl Iterator<Item = &crate::WebSocketConfig> {
+    all_paths(paths).into_iter().filter_map(|(path, _)| match &path.service.kind {
+        WebServiceConfig::WebSocket(config) => Some(&**config),
+        _ => None,
+    })
+}
+
+/// Every path, those of nested levels too, with the path as a request writes it.
+pub(super) fn all_paths(paths: &[WebPath]) -> Vec<(&WebPath, String)> {
+    fn add<'n>(paths: &'n [WebPath], above: &str, out: &mut Vec<(&'n WebPath, String)>) {
+        for path in paths {
+            let written = match path.path.as_str() {
+                "/" => above.to_owned(),
+                name => format!("{above}/{name}"),
             };
-            if let Some(severity) = severity {
-                let word = if severity == Severity::Error { "invalid value: " } else { "" };
-                let message =
-                    format!("{word}{} is already listened on by {}", described(later), earlier.place());
-                out.push(Finding::new(severity, later.place(), message));
-                break;
+            out.push((path, written.clone()));
+            if let WebServiceConfig::Path(nested) = &path.service.kind {
+                add(&nested.paths, &written, out);
             }
         }
     }
+    let mut out = Vec::new();
+    add(paths, "", &mut out);
+    out
 }
 
-fn described(endpoint: &ListenEndpoint) -> String {
-    match endpoint {
-        ListenEndpoint::Tcp(tcp) => {
-            let address = tcp.interface.as_deref().map_or("every address", |name| name);
-            format!("port {} of {address}", tcp.ports.start())
+/// The web paths of a transport.
+pub(super) fn web_paths(transport: &Transport) -> &[WebPath] {
+    match &transport.protocol {
+        TransportProtocol::Web(web) => &web.web.paths,
+        TransportProtocol::Universal(universal) => {
+            universal.web.as_ref().map_or(&[], |web| web.paths.as_slice())
         }
-        ListenEndpoint::Unix(unix) => match &unix.address {
-            UnixAddress::Path(path) => format!("the socket {}", path.display()),
-            UnixAddress::Abstract(name) => format!("the socket @{name}"),
-        },
+        _ => &[],
     }
-}
-
-/// Whether two endpoints get in each other's way: an error on the same address, a warning where one
-/// covers the other.
-fn tcp_conflict(a: &TcpListenConfig, b: &TcpListenConfig) -> Option<Severity> {
-    let single = |tcp: &TcpListenConfig| tcp.ports.start() == tcp.ports.end();
-    if (a.shared && b.shared) || !single(a) || !single(b) || a.ports != b.ports {
-        return None;
-    }
-    let (Some(ip_a), Some(ip_b)) = (a.ip(), b.ip()) else {
-        return (a.interface == b.interface).then_some(Severity::Error);
-    };
-    if ip_a == ip_b {
-        return Some(Severity::Error);
-    }
-    let covers = |wide: &TcpListenConfig, wide_ip: IpAddr, other: IpAddr| {
-        wide_ip.is_unspecified()
-            && (wide_ip.is_ipv4() == other.is_ipv4() || (wide_ip == Ipv6Addr::UNSPECIFIED && !wide.v6only))
-    };
-    (covers(a, ip_a, ip_b) || covers(b, ip_b, ip_a)).then_some(Severity::Warning)
 }

@@ -1,4 +1,4 @@
-//! A look at the disk: what a configuration names and is not there.
+//! A look at the disk: what a configuration names and is not there, and who may read its secrets.
 //!
 //! Warnings only, because a file may be checked on another machine than the one it is for. Nothing is
 //! opened.
@@ -7,55 +7,171 @@ use std::path::Path;
 
 use super::finding::{Finding, Findings, Severity};
 use crate::{
-    ListenEndpoint, Node, Place, Transport, TransportProtocol, UnixAddress, WebConfig, WebPath,
-    WebServiceConfig,
+    ConnectEndpoint, ListenEndpoint, Node, Place, TlsConnectConfig, TlsListenConfig, UnixAddress, Worker,
 };
 
-/// Adds what it finds.
-pub(crate) fn check(node: &Node, findings: &mut Findings) {
-    for transport in node.workers.iter().flat_map(|worker| &worker.transports) {
-        socket_folder(transport, findings);
-        match &transport.protocol {
-            TransportProtocol::Web(web) => paths(&web.paths, findings),
-            TransportProtocol::Universal(universal) => {
-                let web: Option<&WebConfig> = universal.web.as_ref();
-                paths(web.map_or(&[], |web| web.paths.as_slice()), findings);
+/// Adds what it finds. `file`: where the configuration was read from.
+pub(crate) fn check(node: &Node, file: &Path, findings: &mut Findings) {
+    for worker in &node.workers {
+        for transport in worker.transports() {
+            listening(&transport.endpoint, findings);
+            for (path, _) in super::cross::all_paths(super::cross::web_paths(transport)) {
+                web_service(&path.service.kind, findings);
             }
-            TransportProtocol::WebSocket(_) | TransportProtocol::RawSocket(_) => {}
+            for entrance in super::cross::entrances(transport) {
+                if let Some(cookie) = entrance.cookie
+                    && let crate::CookieStoreConfig::File(store) = &cookie.store
+                    && let Some(folder) = store.filename.parent()
+                {
+                    needs(folder, true, &store.place.key("filename"), findings);
+                }
+            }
+        }
+        if let Worker::Guest(guest) = worker
+            && let Some(workdir) = &guest.options.workdir
+        {
+            needs(workdir, true, &guest.options.place.key("workdir"), findings);
         }
     }
+    secrets(file, findings);
 }
 
-/// A socket file is made, the folder around it is not.
-fn socket_folder(transport: &Transport, findings: &mut Findings) {
-    let ListenEndpoint::Unix(unix) = &transport.endpoint else { return };
-    let UnixAddress::Path(path) = &unix.address else { return };
-    if let Some(folder) = path.parent() {
-        needs_folder(folder, &unix.place.key("path"), findings);
+fn listening(endpoint: &ListenEndpoint, findings: &mut Findings) {
+    if let Some(tls) = endpoint.tls() {
+        listening_tls(tls, findings);
+    }
+    match endpoint {
+        // A socket file is made, the folder around it is not.
+        ListenEndpoint::Unix(unix) => {
+            if let UnixAddress::Path(path) = &unix.address
+                && let Some(folder) = path.parent()
+            {
+                needs(folder, true, &unix.place.key("path"), findings);
+            }
+        }
+        ListenEndpoint::Onion(onion) => {
+            if let Some(folder) = onion.private_key_file.parent() {
+                needs(folder, true, &onion.place.key("private_key_file"), findings);
+            }
+            private(&onion.private_key_file, &onion.place.key("private_key_file"), findings);
+        }
+        ListenEndpoint::Tcp(_) | ListenEndpoint::Fd(_) | ListenEndpoint::Twisted(_) => {}
     }
 }
 
-fn paths(paths: &[WebPath], findings: &mut Findings) {
-    for path in paths {
-        match &path.service {
-            WebServiceConfig::Static(files) => {
-                needs_folder(&files.directory, &path.place.key("directory"), findings);
-            }
-            WebServiceConfig::Path(nested) => self::paths(&nested.paths, findings),
-            _ => {}
+fn listening_tls(tls: &TlsListenConfig, findings: &mut Findings) {
+    let pairs = std::iter::once((&tls.key, &tls.certificate, &tls.chain_certificates, &tls.place)).chain(
+        tls.certificates
+            .iter()
+            .map(|pair| (&pair.key, &pair.certificate, &pair.chain_certificates, &pair.place)),
+    );
+    for (key, certificate, chain, place) in pairs {
+        needs(key, false, &place.key("key"), findings);
+        private(key, &place.key("key"), findings);
+        needs(certificate, false, &place.key("certificate"), findings);
+        for (index, file) in chain.iter().enumerate() {
+            needs(file, false, &place.key("chain_certificates").index(index), findings);
         }
     }
+    for (index, file) in tls.ca_certificates.iter().enumerate() {
+        needs(file, false, &tls.place.key("ca_certificates").index(index), findings);
+    }
+    if let Some(file) = &tls.dhparam {
+        needs(file, false, &tls.place.key("dhparam"), findings);
+    }
 }
 
-fn needs_folder(folder: &Path, place: &Place, findings: &mut Findings) {
-    let why = match std::fs::metadata(folder) {
-        Ok(meta) if meta.is_dir() => return,
-        Ok(_) => "is not a folder".to_owned(),
+fn connecting_tls(tls: &TlsConnectConfig, findings: &mut Findings) {
+    for (index, file) in tls.ca_certificates.iter().enumerate() {
+        needs(file, false, &tls.place.key("ca_certificates").index(index), findings);
+    }
+    if let Some(key) = &tls.key {
+        needs(key, false, &tls.place.key("key"), findings);
+        private(key, &tls.place.key("key"), findings);
+    }
+    if let Some(certificate) = &tls.certificate {
+        needs(certificate, false, &tls.place.key("certificate"), findings);
+    }
+}
+
+fn connecting(endpoint: &ConnectEndpoint, findings: &mut Findings) {
+    match endpoint {
+        ConnectEndpoint::Tcp(tcp) => tcp.tls.iter().for_each(|tls| connecting_tls(tls, findings)),
+        ConnectEndpoint::Tor(tor) => tor.tls.iter().for_each(|tls| connecting_tls(tls, findings)),
+        ConnectEndpoint::Unix(_) | ConnectEndpoint::Twisted(_) => {}
+    }
+}
+
+fn web_service(service: &crate::WebServiceConfig, findings: &mut Findings) {
+    use crate::WebServiceConfig as Service;
+    match service {
+        Service::Static(files) => {
+            if let Some(directory) = &files.directory {
+                needs(directory, true, &files.place.key("directory"), findings);
+            }
+        }
+        Service::Cgi(cgi) => {
+            needs(&cgi.directory, true, &cgi.place.key("directory"), findings);
+            needs(Path::new(&cgi.processor), false, &cgi.place.key("processor"), findings);
+        }
+        Service::Archive(archive) if !archive.download => {
+            needs(&archive.archive, false, &archive.place.key("archive"), findings);
+        }
+        Service::Wap(wap) => {
+            if let crate::WapTemplates::Directory(directory) = &wap.templates {
+                needs(directory, true, &wap.place.key("templates"), findings);
+            }
+        }
+        Service::WebSocketReverseProxy(proxy) => match &proxy.backend {
+            crate::ConnectTransport::WebSocket(backend) => connecting(&backend.endpoint, findings),
+            crate::ConnectTransport::RawSocket(backend) => connecting(&backend.endpoint, findings),
+        },
+        _ => {}
+    }
+}
+
+/// A file or folder that must be there.
+fn needs(path: &Path, folder: bool, place: &Place, findings: &mut Findings) {
+    let what = if folder { "folder" } else { "file" };
+    let why = match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() == folder => return,
+        Ok(_) => format!("is not a {what}"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             "does not exist on this machine".to_owned()
         }
         Err(error) => format!("cannot be looked at: {error}"),
     };
-    let message = format!("the folder {} {why}", folder.display());
+    let message = format!("the {what} {} {why}", path.display());
     findings.add(Finding::new(Severity::Warning, place, message));
+}
+
+/// A file that nobody else should be able to read.
+fn private(path: &Path, place: &Place, findings: &mut Findings) {
+    if world_readable(path) {
+        let message = format!("every local user can read the key {}", path.display());
+        let hint = format!("chmod o= {}", path.display());
+        findings.add(Finding::new(Severity::Warning, place, message).with_hint(hint));
+    }
+}
+
+#[cfg(unix)]
+fn world_readable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn world_readable(_: &Path) -> bool {
+    false
+}
+
+/// Secrets that stand in a configuration which every local user can read.
+fn secrets(file: &Path, findings: &mut Findings) {
+    if !world_readable(file) {
+        return;
+    }
+    let Some(place) = findings.first_secret() else { return };
+    let message = format!("every local user can read this secret: {} is world-readable", file.display());
+    let hint = format!("chmod o= {}, or take it from the environment: \"${{NAME}}\"", file.display());
+    findings.add(Finding::new(Severity::Warning, &place, message).with_hint(hint));
 }

@@ -1,9 +1,9 @@
 //! Findings: everything there is to say about a configuration, each with its place.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use super::source::Span;
+use super::source::{Index, Span};
+use super::tree::Node;
 use crate::Place;
 
 /// How much a finding matters.
@@ -94,13 +94,20 @@ pub struct Findings {
     pub(super) name: String,
     /// The text, secrets masked; empty if there was none to read.
     pub(super) text: String,
-    places: BTreeMap<Place, Span>,
+    index: Index,
+    tree: Option<Node>,
     list: Vec<Finding>,
 }
 
 impl Findings {
-    pub(super) fn new(name: String, text: String, places: BTreeMap<Place, Span>, list: Vec<Finding>) -> Self {
-        let mut findings = Self { name, text, places, list };
+    pub(super) fn new(
+        name: String,
+        text: String,
+        index: Index,
+        tree: Option<Node>,
+        list: Vec<Finding>,
+    ) -> Self {
+        let mut findings = Self { name, text, index, tree, list };
         let spans: Vec<Option<Span>> =
             findings.list.iter().map(|f| f.span.or_else(|| findings.span_of(&f.place))).collect();
         findings.list.iter_mut().zip(spans).for_each(|(finding, span)| finding.span = span);
@@ -134,13 +141,13 @@ impl Findings {
 
     /// The token at that place, or at the nearest place around it that stands in the file.
     pub fn span_of(&self, place: &Place) -> Option<Span> {
-        let mut path = place.as_str();
-        loop {
-            if let Some(span) = self.places.get(&Place::new(path)) {
-                return Some(*span);
-            }
-            path = path.get(..path.rfind(['.', '['])?)?;
-        }
+        let token = self.tree.as_ref()?.token_at(place);
+        Some(self.index.span(&self.text, token))
+    }
+
+    /// Where the first secret stands that is written in the text itself.
+    pub(super) fn first_secret(&self) -> Option<Place> {
+        self.tree.as_ref()?.first_secret(&Place::root())
     }
 
     /// How many there are of that severity.

@@ -10,7 +10,7 @@ use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, SyntaxError};
 pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> {
     if text.starts_with('\u{feff}') {
         return Err(SyntaxError {
-            span: lines.point(0),
+            token: lines.point(0),
             message: "invalid JSON: it begins with a byte order mark".to_owned(),
             hint: Some("save the file as UTF-8 without byte order mark".to_owned()),
         });
@@ -18,18 +18,19 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         let full = error.to_string();
         let message = full.split(" at line ").next().unwrap_or(&full);
-        let span = lines.at(error.line().max(1), error.column());
-        let before = text.get(..span.start).unwrap_or_default().trim_end();
-        let hint =
-            if before.ends_with(',') && text.get(span.start..).is_some_and(|t| t.starts_with(['}', ']'])) {
-                Some("remove the comma before it")
-            } else if text.contains("//") || text.contains("/*") {
-                Some("JSON has no comments")
-            } else {
-                None
-            };
+        let token = lines.at(error.line().max(1), error.column());
+        let before = text.get(..token.start as usize).unwrap_or_default().trim_end();
+        let hint = if before.ends_with(',')
+            && text.get(token.start as usize..).is_some_and(|t| t.starts_with(['}', ']']))
+        {
+            Some("remove the comma before it")
+        } else if text.contains("//") || text.contains("/*") {
+            Some("JSON has no comments")
+        } else {
+            None
+        };
         let message = format!("invalid JSON: {message}");
-        return Err(SyntaxError { span, message, hint: hint.map(str::to_owned) });
+        return Err(SyntaxError { token, message, hint: hint.map(str::to_owned) });
     }
     let mut walk = Walk { text, lines, pos: 0, nodes: 0 };
     walk.value(0)
@@ -44,7 +45,7 @@ struct Walk<'a, 't> {
 
 impl Walk<'_, '_> {
     fn fail<T>(&self, message: &str) -> Result<T, SyntaxError> {
-        Err(SyntaxError { span: self.lines.point(self.pos), message: message.to_owned(), hint: None })
+        Err(SyntaxError { token: self.lines.point(self.pos), message: message.to_owned(), hint: None })
     }
 
     /// The next byte that is not a blank.
@@ -80,13 +81,13 @@ impl Walk<'_, '_> {
                     self.peek();
                     let key_start = self.pos;
                     let key = self.string()?;
-                    let key_span = self.lines.span(key_start, self.pos);
+                    let key_token = self.lines.token(key_start, self.pos);
                     if !self.eat(b':') {
                         return self.fail("invalid JSON: expected `:`");
                     }
-                    entries.push(Entry { key, key_span, value: self.value(depth + 1)? });
+                    entries.push(Entry { key, key_token, value: self.value(depth + 1)? });
                 }
-                Ok(Node { span: self.lines.point(start), kind: Kind::Map(entries) })
+                Ok(Node { token: self.lines.point(start), kind: Kind::Map(entries) })
             }
             Some(b'[') => {
                 self.pos += 1;
@@ -97,11 +98,11 @@ impl Walk<'_, '_> {
                     }
                     items.push(self.value(depth + 1)?);
                 }
-                Ok(Node { span: self.lines.point(start), kind: Kind::List(items) })
+                Ok(Node { token: self.lines.point(start), kind: Kind::List(items) })
             }
             Some(b'"') => {
                 let text = self.string()?;
-                Ok(Node { span: self.lines.span(start, self.pos), kind: Kind::Str(text) })
+                Ok(Node { token: self.lines.token(start, self.pos), kind: Kind::Str(text) })
             }
             _ => self.word(),
         }
@@ -143,6 +144,6 @@ impl Walk<'_, '_> {
             },
         };
         self.pos += length;
-        Ok(Node { span: self.lines.span(start, self.pos), kind })
+        Ok(Node { token: self.lines.token(start, self.pos), kind })
     }
 }

@@ -1,119 +1,127 @@
-//! Which keys there are.
-//!
-//! Nobody writes the list: the reader is asked. It reads samples that hold every key and every word, and
-//! notes which ones it looks for ([`Record`]). What it looks for and the samples lack is in the list too,
-//! marked as such; a test fails on it, so the samples stay complete.
+//! Which keys and words there are, as one list.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use super::finding::{Finding, Findings};
-use super::{Context, Format, read};
-use crate::Place;
-
-/// Configurations that hold every key, each with a value at which there is something to be said, and
-/// every word of the closed sets.
-const SAMPLES: [&str; 2] = [include_str!("keys/every.json"), include_str!("keys/rest.json")];
+use super::describe::{Definition, KeyDefinition, MapReference, Shape, Status, Variant};
+use super::kind::{Fields, Named};
+use crate::Node;
 
 /// A key that a configuration can have, or a word that its value can be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     /// The map it stands in, as findings call it: `listening tcp endpoint`.
-    pub within: String,
+    pub within: &'static str,
     /// The key.
-    pub name: String,
+    pub name: &'static str,
     /// For the entry of a single value, where the values are a closed set of words.
-    pub word: Option<String>,
-    /// What the reader says about it, or about an item of the list that is its value. Nothing if it can
-    /// be used without a remark.
-    pub answer: Option<Finding>,
-    /// Whether the samples have it. Always true in a released reader.
-    pub sampled: bool,
+    pub word: Option<&'static str>,
+    /// What this release does with it.
+    pub status: Status,
 }
 
-/// Every key and word that the reader knows, in alphabetic order.
-///
-/// This reads samples each time: it is for tests and for what is generated from the list.
-pub fn keys() -> Vec<Key> {
-    let mut all: BTreeMap<Entry, (bool, Option<Finding>)> = BTreeMap::new();
-    let mut silent = BTreeSet::new();
-    for text in SAMPLES {
-        let record = RefCell::new(Record::default());
-        let context = Context { name: "sample", node_dir: Path::new("/"), env: &|_| None };
-        let (loaded, record) = read(text, Format::Json, &context, Some(record));
-        let entries = record.map(|record| record.into_inner().entries).unwrap_or_default();
-        let with_words: BTreeSet<_> =
-            entries.keys().filter(|e| e.word.is_some()).map(|e| (e.within.clone(), e.name.clone())).collect();
-        for (entry, places) in entries {
-            // What is said about one word is the word's.
-            let own =
-                entry.word.is_none() && with_words.contains(&(entry.within.clone(), entry.name.clone()));
-            let slot = all.entry(entry.clone()).or_default();
-            for place in places {
-                slot.0 = true;
-                match said_about(&loaded.findings, &place, !own) {
-                    Some(finding) => slot.1 = Some(finding),
-                    None => _ = silent.insert(entry.clone()),
-                }
+/// The definition of the whole configuration, from which all others can be reached.
+pub(crate) fn root() -> MapReference {
+    MapReference { what: Node::WHAT, define: Node::define }
+}
+
+/// Every map of the dialect, each once, in the order in which a reader meets them.
+pub(crate) fn maps() -> Vec<(MapReference, Definition)> {
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::new();
+    visit(root(), &mut seen, &mut out);
+    out
+}
+
+fn visit(map: MapReference, seen: &mut BTreeSet<&'static str>, out: &mut Vec<(MapReference, Definition)>) {
+    if !seen.insert(map.what) {
+        return;
+    }
+    let definition = map.definition();
+    out.push((map, definition.clone()));
+    for key in &definition.keys {
+        for inner in key.shape.maps() {
+            visit(inner, seen, out);
+        }
+    }
+    for variant in &definition.variants {
+        let variant_definition = definition.of_variant(variant);
+        if seen.insert(variant.map.what) {
+            out.push((variant.map, variant_definition.clone()));
+        }
+        for key in &variant_definition.keys {
+            for inner in key.shape.maps() {
+                visit(inner, seen, out);
             }
         }
     }
-    let key = |(entry, (sampled, answer)): (Entry, _)| {
-        let answer = if silent.contains(&entry) { None } else { answer };
-        let Entry { within, name, word } = entry;
-        Key { within, name, word, answer, sampled }
-    };
-    all.into_iter().map(key).collect()
 }
 
-/// What is said about the thing at that place, or, if `items`, about an item of the list at that place.
-fn said_about(findings: &Findings, place: &Place, items: bool) -> Option<Finding> {
-    let is_item = |rest: &str| {
-        let number = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let about = |finding: &&Finding| {
-        let rest = finding.place.as_str().strip_prefix(place.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || (items && is_item(rest)))
-    };
-    findings.iter().filter(about).min_by_key(|finding| finding.severity).cloned()
+/// Every key and word of the dialect, in alphabetic order.
+pub fn keys() -> Vec<Key> {
+    let mut all = BTreeMap::new();
+    for (map, definition) in maps() {
+        let mut add = |within, name, word, status| {
+            all.entry((within, name, word)).or_insert(Key { within, name, word, status });
+        };
+        if definition.variants.is_empty() {
+            for key in &definition.keys {
+                add(map.what, key.name, None, key.status);
+                for word in key.shape.words() {
+                    add(map.what, key.name, Some(word.word), word.status);
+                }
+            }
+        }
+        for variant in &definition.variants {
+            add(map.what, "type", Some(variant.word), variant.status);
+        }
+    }
+    all.into_values().collect()
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    within: String,
-    name: String,
-    word: Option<String>,
+impl Definition {
+    /// What the map is with that word under `type`: the common keys and its own.
+    pub fn of_variant(&self, variant: &Variant) -> Self {
+        let own = variant.map.definition();
+        let kind = KeyDefinition {
+            name: "type",
+            text: "What it is.".to_owned(),
+            shape: Shape::Values(vec![variant.word.into()]),
+            required: self.default_type != Some(variant.word),
+            default: None,
+            status: Status::Works,
+        };
+        let mut keys = vec![kind];
+        keys.extend(self.keys.iter().cloned());
+        keys.extend(own.keys);
+        Self {
+            text: variant.text.clone(),
+            keys,
+            variants: Vec::new(),
+            default_type: None,
+            open: self.open || own.open,
+            one_of: own.one_of,
+        }
+    }
 }
 
-/// What the reader looked for, and where it found it.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    entries: BTreeMap<Entry, Vec<Place>>,
-}
-
-impl Record {
-    /// The reader looked for that key; `place`: where it stands.
-    pub(crate) fn key(&mut self, within: &str, name: &str, place: Option<Place>) {
-        let entry = Entry { within: within.to_owned(), name: name.to_owned(), word: None };
-        let places = self.entries.entry(entry).or_default();
-        places.extend(place.filter(|place| !places.contains(place)));
+impl Shape {
+    /// The maps that a value of this shape holds.
+    fn maps(&self) -> Vec<MapReference> {
+        match self {
+            Self::Map(map) => vec![*map],
+            Self::List { item: inner, .. } | Self::Dict { value: inner, .. } => inner.maps(),
+            Self::Either(shapes) => shapes.iter().flat_map(Self::maps).collect(),
+            _ => Vec::new(),
+        }
     }
 
-    /// The value of that key may be one of these words; `found`: the one it is.
-    pub(crate) fn words<'w>(
-        &mut self,
-        within: &str,
-        name: &str,
-        words: impl IntoIterator<Item = &'w str>,
-        found: Option<(&str, &Place)>,
-    ) {
-        for word in words {
-            let entry =
-                Entry { within: within.to_owned(), name: name.to_owned(), word: Some(word.to_owned()) };
-            let places = self.entries.entry(entry).or_default();
-            places.extend(found.filter(|(text, _)| *text == word).map(|(_, place)| place.clone()));
+    /// The words that a value of this shape is, or holds.
+    fn words(&self) -> Vec<super::describe::WordDefinition> {
+        match self {
+            Self::Words(words) => words.clone(),
+            Self::List { item: inner, .. } | Self::Dict { value: inner, .. } => inner.words(),
+            Self::Either(shapes) => shapes.iter().flat_map(Self::words).collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -121,34 +129,49 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Severity, parse_str};
 
     #[test]
-    fn samples_when_read_have_every_key_and_no_mistake() {
-        for text in SAMPLES {
-            let context = Context { name: "sample", node_dir: Path::new("/"), env: &|_| None };
-            let loaded = parse_str(text, Format::Json, &context);
-            assert!(!loaded.findings.has_errors(), "{}", loaded.findings);
-        }
+    fn keys_when_listed_say_what_becomes_of_them() {
         let keys = keys();
-        let missing: Vec<_> = keys.iter().filter(|key| !key.sampled).collect();
-        assert_eq!(missing, Vec::<&Key>::new(), "the samples in reader/keys/ lack them");
+        let status = |within: &str, name: &str, word: Option<&str>| {
+            let is = |key: &&Key| key.within == within && key.name == name && key.word == word;
+            keys.iter().find(is).unwrap_or_else(|| panic!("no key {name} in {within}")).status
+        };
+        let unsupported = |status| matches!(status, Status::Unsupported { .. });
+        assert_eq!(status("listening tcp endpoint", "port", None), Status::Works);
+        assert_eq!(status("transport", "type", Some("web")), Status::Works);
+        assert!(unsupported(status("router component", "type", Some("class"))));
+        assert!(matches!(status("websocket options", "tcp_nodelay", None), Status::Ignored { .. }));
+    }
+
+    /// What a map is called leads to its definition, so no two may share it.
+    #[test]
+    fn maps_when_reached_on_several_ways_are_the_same() {
+        let maps = maps();
+        let names = |what: &str| {
+            let (_, definition) = maps.iter().find(|(map, _)| map.what == what).unwrap();
+            definition.keys.iter().map(|key| key.name).collect::<Vec<_>>()
+        };
+        for (map, definition) in &maps {
+            for inner in definition.keys.iter().flat_map(|key| key.shape.maps()) {
+                let own: Vec<_> = inner.definition().keys.iter().map(|key| key.name).collect();
+                assert_eq!(own, names(inner.what), "{} in {}", inner.what, map.what);
+            }
+            for variant in &definition.variants {
+                let own: Vec<_> = definition.of_variant(variant).keys.iter().map(|key| key.name).collect();
+                assert_eq!(own, names(variant.map.what), "{} in {}", variant.map.what, map.what);
+            }
+        }
     }
 
     #[test]
-    fn keys_when_asked_for_come_with_what_is_said_about_them() {
-        let keys = keys();
-        let severity = |within: &str, name: &str, word: Option<&str>| {
-            let is = |key: &&Key| key.within == within && key.name == name && key.word.as_deref() == word;
-            let key = keys.iter().find(is).unwrap_or_else(|| panic!("no key {name} in {within}"));
-            key.answer.as_ref().map(|finding| finding.severity)
-        };
-        assert_eq!(severity("listening tcp endpoint", "port", None), None);
-        assert_eq!(severity("listening tcp endpoint", "host", None), Some(Severity::Warning));
-        assert_eq!(severity("listening tcp endpoint", "tls", None), Some(Severity::Unsupported));
-        assert_eq!(severity("transport", "type", Some("web")), None);
-        assert_eq!(severity("transport", "type", Some("mqtt")), Some(Severity::Unsupported));
-        assert_eq!(severity("router worker", "components", None), Some(Severity::Unsupported));
-        assert_eq!(severity("websocket options", "tcp_nodelay", None), Some(Severity::Warning));
+    fn maps_when_listed_have_one_definition_each() {
+        for (map, definition) in maps() {
+            let mut names = BTreeSet::new();
+            for key in &definition.keys {
+                assert!(names.insert(key.name), "{} has {:?} twice", map.what, key.name);
+                assert!(!key.text.is_empty(), "{} / {} is not explained", map.what, key.name);
+            }
+        }
     }
 }

@@ -1,222 +1,241 @@
-//! Realms, roles and permissions.
+//! Kinds and checks of realms, roles and permissions.
 
-use super::cursor::{Map, Val, plain};
+use serde_json::{Map as JsonMap, Value as Json};
+
+use super::describe::{Definition, Shape};
 use super::finding::Severity;
-use super::tree::Kind;
-use crate::{
-    Allow, Authorization, Disclose, MatchPolicy, Permission, Realm, RealmOptions, Role, SessionLimits,
-    SlowConsumer, UriCheck,
-};
-
-/// A realm of a router worker.
-pub(crate) fn realm(value: &Val<'_>) -> Option<Realm> {
-    let map = value.map("realm")?;
-    let id = map.id("realm", &map.cx.ids.realm, false);
-    let name = map.req("name").and_then(|name| realm_name(&name)).unwrap_or_default();
-    let roles = map.get("roles").and_then(|roles| roles.list()).unwrap_or_default();
-    let roles = roles.iter().filter_map(role).collect();
-    let options = map.get("options").and_then(|options| options.map("realm options"));
-    let options = options.map(|options| realm_options(&options)).unwrap_or_default();
-    for key in ["store", "stats", "inventory"] {
-        map.unsupported(key, None);
-    }
-    if let Some(links) = map.get("rlinks").and_then(|links| links.list()) {
-        links.iter().for_each(|link| link.unsupported("a router link", None));
-    }
-    map.finish_open();
-    Some(Realm { place: map.place.clone(), id, name, roles, options })
-}
+use super::kind::{Group, Kind, Text, flag, int, list, map, regular, some, strict_uri};
+use super::map::Map;
+use super::tree;
+use super::val::Val;
+use super::writer::Writer;
+use crate::reader::describe::{Status, unsupported};
+use crate::{Authorization, MatchPolicy, PayloadTypes, Permission, RealmStats};
 
 /// A realm name: a letter and 2 to 254 of letters, digits, `_-@.`, or an Ethereum address.
-pub(crate) fn realm_name(value: &Val<'_>) -> Option<String> {
-    let name = value.str()?;
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@.".contains(&b))
-        && (3..=255).contains(&name.len());
-    let address = name
-        .strip_prefix("0x")
-        .is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    if !plain && !address {
-        value.invalid_value(
-            "a realm name is 3 to 255 characters of letters, digits, _ - @ and ., beginning with a letter",
-            None,
-        );
-        return None;
-    }
-    Some(name.to_owned())
+pub(crate) fn realm_name() -> Text {
+    regular(
+        "3 to 255 letters, digits and `_-@.`, beginning with a letter",
+        Some(r"^([A-Za-z][A-Za-z0-9_\-@.]{2,254}|0x[0-9A-Fa-f]{40})$"),
+        |name| {
+            let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-@.".contains(&b))
+                && (3..=255).contains(&name.len());
+            let address = name
+                .strip_prefix("0x")
+                .is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+            (!plain && !address).then_some(
+                "a realm name is 3 to 255 characters of letters, digits, _ - @ and ., beginning with a letter",
+            )
+        },
+    )
 }
 
-fn realm_options(map: &Map<'_>) -> RealmOptions {
-    let defaults = RealmOptions::default();
-    let mut chunk = defaults.event_dispatching_chunk_size;
-    if let Some(value) = map.get("event_dispatching_chunk_size") {
-        // The dialect also takes a number written as text.
+pub(crate) fn role_name() -> Text {
+    regular("not empty, and not `trusted`", Some(r"^(?!trusted$)[\s\S]*\S"), |name| match name {
+        "trusted" => Some("this role is built in and cannot be configured"),
+        _ => name.trim().is_empty().then_some("must not be empty"),
+    })
+}
+
+pub(crate) fn rule_uri() -> Text {
+    regular("without blanks and `#`", Some(r"^[^\s#]*$"), |uri| {
+        uri.contains(|c: char| c.is_whitespace() || c == '#').then_some("must not contain blanks or #")
+    })
+}
+
+/// `event_dispatching_chunk_size`: a number, which may be written as text.
+pub(crate) struct ChunkSize;
+
+impl Kind for ChunkSize {
+    type Value = usize;
+
+    fn read(&self, value: &Val<'_>) -> Option<usize> {
         match value.as_str().map(|text| text.trim().parse::<usize>()) {
-            Some(Ok(number)) if number > 0 => chunk = number,
-            Some(_) => value.invalid_value("must be an int of at least 1", None),
-            None => {
-                chunk = value.int(1..=i64::MAX).and_then(|n| usize::try_from(n).ok()).unwrap_or(chunk);
+            Some(Ok(number)) if number > 0 => Some(number),
+            Some(_) => {
+                value.invalid_value("must be an int of at least 1", None);
+                None
             }
+            None => int(1..=i64::MAX).read(value),
         }
     }
-    let check = map
-        .get("uri_check")
-        .and_then(|value| value.word(&[("strict", UriCheck::Strict), ("loose", UriCheck::Loose)]));
-    let bridge_meta_api = map.bool("bridge_meta_api", defaults.bridge_meta_api);
-    if bridge_meta_api {
-        map.ignored(Severity::Warning, "bridge_meta_api", "there is no management realm");
+
+    fn write(&self, value: &usize, out: &Writer) -> Option<Json> {
+        int(1..=i64::MAX).write(value, out)
     }
-    let enable_meta_api = map.get("enable_meta_api").and_then(|value| value.bool());
-    if enable_meta_api == Some(true) {
-        map.ignored(Severity::Warning, "enable_meta_api", "this release has no meta API");
+
+    fn shape(&self) -> Shape {
+        let digits = Shape::Text { rule: "the same as text", pattern: Some(r"^\s*\+?0*[1-9][0-9]*\s*$") };
+        Shape::Either(vec![int::<usize>(1..=i64::MAX).shape(), digits])
     }
-    let options = RealmOptions {
-        event_dispatching_chunk_size: chunk,
-        uri_check: check.unwrap_or(defaults.uri_check),
-        enable_meta_api: enable_meta_api.unwrap_or(defaults.enable_meta_api),
-        bridge_meta_api,
-    };
-    map.finish(&plain);
-    options
 }
 
-fn role(value: &Val<'_>) -> Option<Role> {
-    let map = value.map("role")?;
-    let id = map.id("role", &map.cx.ids.role, false);
-    let name = map.req("name").and_then(|name| {
-        let text = name.non_empty()?;
-        if text == "trusted" {
-            name.invalid_value("this role is built in and cannot be configured", None);
+/// `permissions`, `authorizer`, `allow-by-default`.
+pub(crate) struct HowAuthorized;
+
+impl Group for HowAuthorized {
+    type Value = Authorization;
+
+    fn read(&self, role: &Map<'_>, _: impl FnOnce() -> Authorization) -> Option<Authorization> {
+        let by_default = role.optional("allow-by-default", &some(flag()), || None, &Status::Works);
+        let authorizer = role.optional("authorizer", &some(strict_uri()), || None, &unsupported());
+        let permissions = role.optional("permissions", &some(list(map())), || None, &Status::Works);
+        if role.has("authorizer") && role.has("permissions") {
+            let why = "a role has either \"permissions\" or an \"authorizer\", not both";
+            role.conflict("authorizer", why, None);
         }
-        Some(text.to_owned())
-    });
-    let authorization = authorization(&map);
-    let slow_consumer = map.get("slow_consumer").and_then(|value| {
-        value.word(&[
-            ("drop", SlowConsumer::Drop),
-            ("disconnect", SlowConsumer::Disconnect),
-            ("push-back", SlowConsumer::PushBack),
-        ])
-    });
-    let limits = session_limits(&map);
-    map.finish_open();
-    Some(Role {
-        place: map.place.clone(),
-        id,
-        name: name.unwrap_or_default(),
-        authorization,
-        slow_consumer: slow_consumer.unwrap_or_default(),
-        limits,
-    })
-}
-
-fn session_limits(map: &Map<'_>) -> SessionLimits {
-    let defaults = SessionLimits::default();
-    let size = |key, default| map.size(key, 1..=SessionLimits::MOST as i64, default);
-    SessionLimits {
-        max_subscriptions: size("max_subscriptions", defaults.max_subscriptions),
-        max_registrations: size("max_registrations", defaults.max_registrations),
-        max_pending_calls: size("max_pending_calls", defaults.max_pending_calls),
+        if by_default.is_some() && (role.has("permissions") || role.has("authorizer")) {
+            let other = if role.has("permissions") { "\"permissions\"" } else { "an \"authorizer\"" };
+            role.ignored(Severity::Warning, "allow-by-default", &format!("the role has {other}"));
+        }
+        Some(match (authorizer, permissions) {
+            (Some(authorizer), _) => Authorization::Authorizer(authorizer),
+            (None, Some(permissions)) => Authorization::Permissions(permissions),
+            (None, None) => Authorization::Always(by_default.unwrap_or(false)),
+        })
     }
-}
 
-fn authorization(map: &Map<'_>) -> Authorization {
-    let by_default = map.get("allow-by-default").and_then(|value| value.bool());
-    let authorizer = map.get("authorizer");
-    let permissions = map.get("permissions");
-    if let (Some(authorizer), true) = (&authorizer, permissions.is_some()) {
-        authorizer.say(
-            Severity::Error,
-            "invalid value: a role has either \"permissions\" or an \"authorizer\", not both",
-            None,
+    fn write(&self, value: &Authorization, out: &mut Writer) {
+        match value {
+            Authorization::Permissions(rules) => out.key("permissions", &list(map()), rules),
+            Authorization::Authorizer(uri) => out.key("authorizer", &strict_uri(), uri),
+            Authorization::Always(allow) => out.key("allow-by-default", &flag(), allow),
+        }
+    }
+
+    fn define(&self, definition: &mut Definition) {
+        definition.optional(
+            "permissions",
+            "Rules; what no rule allows is denied. Not together with `authorizer`.",
+            &list(map::<Permission>()),
+            &Vec::new(),
+            &Status::Works,
+        );
+        definition.optional(
+            "authorizer",
+            "A procedure of the realm that is called for each decision. Not together with `permissions`.",
+            &some(strict_uri()),
+            &None,
+            &unsupported(),
+        );
+        definition.optional(
+            "allow-by-default",
+            "Without `permissions` and `authorizer`: allow everything, or nothing.",
+            &flag(),
+            &false,
+            &Status::Works,
         );
     }
-    if let Some(authorizer) = authorizer {
-        if let Some(uri) = authorizer.str()
-            && !strict_uri(uri)
-        {
-            authorizer.invalid_value("must be a URI with components of a-z, 0-9 and _", None);
-        }
-        map.unsupported("authorizer", None);
-        // Without the authorizer nothing is allowed.
-        return Authorization::Always(false);
-    }
-    match permissions {
-        Some(list) => {
-            let rules = list.list().unwrap_or_default();
-            if by_default.is_some() {
-                map.ignored(Severity::Warning, "allow-by-default", "the role has \"permissions\"");
-            }
-            Authorization::Permissions(rules.iter().filter_map(permission).collect())
-        }
-        None => Authorization::Always(by_default.unwrap_or(false)),
+}
+
+/// What `match` says, or else the stars in `uri`.
+pub(crate) fn settle_permission(permission: &mut Permission, map: &Map<'_>) {
+    if !map.has("match") {
+        (permission.match_policy, permission.uri) = MatchPolicy::derive(&permission.uri);
+    } else if permission.uri.contains('*') {
+        let message = "with \"match\" a * in \"uri\" is an ordinary character, not a wildcard";
+        map.say_at_key(Severity::Warning, "uri", message, None);
     }
 }
 
-fn strict_uri(uri: &str) -> bool {
-    uri.split('.').all(|part| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    })
-}
-
-fn permission(value: &Val<'_>) -> Option<Permission> {
-    let map = value.map("permission")?;
-    let uri = map.req("uri").and_then(|uri| {
-        let text = uri.str()?;
-        if text.contains(|c: char| c.is_whitespace() || c == '#') {
-            uri.invalid_value("must not contain blanks or #", None);
-        }
-        Some(text)
-    });
-    let written = map.get("match").and_then(|value| {
-        value.word(&[
-            ("exact", MatchPolicy::Exact),
-            ("prefix", MatchPolicy::Prefix),
-            ("wildcard", MatchPolicy::Wildcard),
-        ])
-    });
-    let (match_policy, uri) = match (uri.unwrap_or_default(), written) {
-        (uri, Some(policy)) => {
-            if uri.contains('*') {
-                let message = "with \"match\" a * in \"uri\" is an ordinary character, not a wildcard";
-                map.say_at_key(Severity::Warning, "uri", message.to_owned(), None);
-            }
-            (policy, uri.to_owned())
-        }
-        (uri, None) => MatchPolicy::derive(uri),
-    };
-    let mut allow = Allow::default();
-    if let Some(allowed) = map.get("allow").and_then(|value| value.map("allow")) {
-        allow = Allow {
-            call: allowed.bool("call", false),
-            register: allowed.bool("register", false),
-            publish: allowed.bool("publish", false),
-            subscribe: allowed.bool("subscribe", false),
-        };
-        allowed.finish(&plain);
-    }
-    let mut disclose = Disclose::default();
-    if let Some(disclosed) = map.get("disclose").and_then(|value| value.map("disclose")) {
-        disclose = Disclose {
-            caller: disclosed.bool("caller", false),
-            publisher: disclosed.bool("publisher", false),
-        };
-        disclosed.finish(&plain);
-    }
-    let cache = map.bool("cache", false);
-    match map.get("validate") {
-        Some(value) if matches!(&value.node.kind, Kind::Map(entries) if entries.is_empty()) => {}
-        Some(_) => {
-            map.unsupported("validate", None);
-        }
-        None => {}
-    }
-    map.finish(&|key| match key {
+pub(crate) fn permission_trap(key: &str) -> Option<String> {
+    match key {
         "call" | "register" | "publish" | "subscribe" => {
             Some("this is the form of version 1; put it under \"allow\"".to_owned())
         }
         "caller" | "publisher" => Some("put it under \"disclose\"".to_owned()),
         _ => None,
-    });
-    Some(Permission { place: map.place.clone(), uri, match_policy, allow, disclose, cache })
+    }
+}
+
+/// `validate`: nothing, as long as it is empty.
+pub(crate) struct Validate;
+
+impl Kind for Validate {
+    type Value = Option<PayloadTypes>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        let types = map::<PayloadTypes>().read(value)?;
+        if matches!(&value.node.kind, tree::Kind::Map(entries) if entries.is_empty()) {
+            return Some(None);
+        }
+        Some(Some(types))
+    }
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        map::<PayloadTypes>().write(value.as_ref()?, out)
+    }
+
+    fn shape(&self) -> Shape {
+        map::<PayloadTypes>().shape()
+    }
+}
+
+/// Any map, kept as it is.
+pub(crate) struct JsonObject;
+
+impl Kind for JsonObject {
+    type Value = JsonMap<String, Json>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        match value.node.to_json() {
+            Json::Object(map) => Some(map),
+            _ => {
+                value.invalid_type("map", None);
+                None
+            }
+        }
+    }
+
+    fn write(&self, value: &Self::Value, _: &Writer) -> Option<Json> {
+        Some(Json::Object(value.clone()))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Dict { names: ("any", None), value: Box::new(Shape::Any) }
+    }
+}
+
+pub(crate) fn store_trap(_: &str) -> Option<String> {
+    Some("events and calls are kept in memory only".to_owned())
+}
+
+/// A positive even number.
+pub(crate) fn even() -> Even {
+    Even
+}
+
+pub(crate) struct Even;
+
+impl Kind for Even {
+    type Value = u32;
+
+    fn read(&self, value: &Val<'_>) -> Option<u32> {
+        let number: u32 = int(1..=i64::from(u32::MAX)).read(value)?;
+        if number % 2 == 1 {
+            value.invalid_value("must be an even number", None);
+            return None;
+        }
+        Some(number)
+    }
+
+    fn write(&self, value: &u32, _: &Writer) -> Option<Json> {
+        Some((*value).into())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Int { least: 2, most: i64::from(u32::MAX), unit: Some("bytes") }
+    }
+}
+
+pub(crate) fn check_stats(stats: &mut RealmStats, map: &Map<'_>) {
+    if stats.trigger_after_rated_messages == 0 && stats.trigger_after_duration == 0 {
+        map.say(
+            Severity::Error,
+            "missing mandatory attribute in realm stats: one of \"trigger_after_rated_messages\" and \
+             \"trigger_after_duration\" must be above 0",
+            None,
+        );
+    }
 }

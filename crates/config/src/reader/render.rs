@@ -55,8 +55,16 @@ impl Findings {
     /// The line around a token, or the part of it next to the token if it is long.
     fn shown(&self, start: usize, end: usize) -> Option<Shown<'_>> {
         let text = &self.text;
-        let from = text.get(..start)?.rfind('\n').map_or(0, |i| i + 1);
-        let to = text.get(start..)?.find('\n').map_or(text.len(), |i| start + i);
+        // No further than is shown, whatever the length of the line.
+        let (mut least, mut most) = (start.saturating_sub(SHOWN), text.len().min(start + SHOWN));
+        while !text.is_char_boundary(least) {
+            least += 1;
+        }
+        while !text.is_char_boundary(most) {
+            most -= 1;
+        }
+        let from = text.get(least..start)?.rfind('\n').map_or(least, |i| least + i + 1);
+        let to = text.get(start..most)?.find('\n').map_or(most, |i| start + i);
         let (mut first, mut last) = (from, to);
         if to - from > SHOWN {
             first = from.max(start.saturating_sub(SHOWN / 2));

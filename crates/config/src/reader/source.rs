@@ -18,42 +18,77 @@ pub struct Span {
     pub column: usize,
 }
 
-/// Turns byte offsets into spans.
-#[derive(Debug)]
+/// A token of the text: its first byte and the byte after its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+/// So many bytes lie between two places where the characters before are counted: a configuration may be all in one
+/// line, and the column of every finding is wanted.
+const STRIDE: usize = 256;
+
+/// A text whose byte offsets can be turned into lines and columns.
 pub(crate) struct Lines<'t> {
     text: &'t str,
+    index: Index,
+}
+
+/// What is known of a text in order to find lines and columns in it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
     /// Offset of the first byte of each line.
     starts: Vec<usize>,
+    /// Characters that begin before each multiple of [`STRIDE`].
+    characters: Vec<usize>,
+}
+
+/// Whether a character begins with that byte.
+fn begins(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
 }
 
 impl<'t> Lines<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let mut starts = vec![0];
         starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
-        Self { text, starts }
+        let mut characters = vec![0];
+        for chunk in text.as_bytes().chunks(STRIDE) {
+            let before = characters.last().copied().unwrap_or(0);
+            characters.push(before + chunk.iter().filter(|b| begins(**b)).count());
+        }
+        Self { text, index: Index { starts, characters } }
     }
 
-    /// The span of those bytes, moved to character boundaries within the text if it has to be.
-    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
+    /// The token of those bytes, moved to character boundaries within the text if it has to be.
+    pub(crate) fn token(&self, start: usize, end: usize) -> Token {
         let start = self.boundary(start);
         let end = self.boundary(end.max(start));
-        let line = self.starts.partition_point(|s| *s <= start).max(1);
-        let line_start = self.starts.get(line - 1).copied().unwrap_or(0);
-        let column = self.text.get(line_start..start).map_or(1, |s| s.chars().count() + 1);
-        Span { start, end, line, column }
+        let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
+        Token { start: narrow(start), end: narrow(end) }
     }
 
-    /// The span of the one character at that offset.
-    pub(crate) fn point(&self, start: usize) -> Span {
+    /// The token of the one character at that offset.
+    pub(crate) fn point(&self, start: usize) -> Token {
         let start = self.boundary(start);
         let width = self.text.get(start..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8);
-        self.span(start, start + width)
+        self.token(start, start + width)
     }
 
-    /// The span of the one character at a line (from 1) and byte column (from 1).
-    pub(crate) fn at(&self, line: usize, byte_column: usize) -> Span {
-        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+    /// The token of the one character at a line (from 1) and byte column (from 1).
+    pub(crate) fn at(&self, line: usize, byte_column: usize) -> Token {
+        let start = self.index.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         self.point(start + byte_column.saturating_sub(1))
+    }
+
+    /// Where a token stands, for people.
+    pub(crate) fn span(&self, token: Token) -> Span {
+        self.index.span(self.text, token)
+    }
+
+    pub(crate) fn into_index(self) -> Index {
+        self.index
     }
 
     fn boundary(&self, offset: usize) -> usize {
@@ -62,6 +97,25 @@ impl<'t> Lines<'t> {
             offset -= 1;
         }
         offset
+    }
+}
+
+impl Index {
+    /// Where a token of that text stands, for people.
+    pub(crate) fn span(&self, text: &str, token: Token) -> Span {
+        let (start, end) = (token.start as usize, token.end as usize);
+        let line = self.starts.partition_point(|s| *s <= start).max(1);
+        let line_start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let characters =
+            self.characters_before(text, start).saturating_sub(self.characters_before(text, line_start));
+        Span { start, end, line, column: characters + 1 }
+    }
+
+    fn characters_before(&self, text: &str, offset: usize) -> usize {
+        let counted = offset / STRIDE;
+        let rest = text.as_bytes().get(counted * STRIDE..offset).unwrap_or_default();
+        let before = self.characters.get(counted).copied().unwrap_or(0);
+        before + rest.iter().filter(|b| begins(**b)).count()
     }
 }
 
@@ -137,7 +191,8 @@ fn mask_values(bytes: &mut [u8], node: &Node, secret: bool) {
         Kind::List(items) => items.iter().for_each(|item| mask_values(bytes, item, secret)),
         Kind::Null | Kind::Bool(_) => {}
         Kind::Number(_) | Kind::Str(_) if secret => {
-            for byte in bytes.get_mut(node.span.start..node.span.end).unwrap_or_default() {
+            for byte in bytes.get_mut(node.token.start as usize..node.token.end as usize).unwrap_or_default()
+            {
                 if !matches!(*byte, b'"' | b'\'' | b'\n' | b'\r') {
                     *byte = b'*';
                 }
@@ -156,14 +211,27 @@ mod tests {
         let text = "a\nü \"é\"\n";
         let lines = Lines::new(text);
         let start = text.find('"').unwrap();
-        let span = lines.span(start, start + 4);
+        let span = lines.span(lines.token(start, start + 4));
         assert_eq!((span.line, span.column), (2, 3));
         assert_eq!(&text[span.start..span.end], "\"é\"");
         // Inside a character, and far outside.
-        assert_eq!(lines.span(3, 3).start, 2);
-        assert_eq!(lines.span(900, 1000).start, text.len());
+        assert_eq!(lines.token(3, 3).start, 2);
+        assert_eq!(lines.token(900, 1000).start as usize, text.len());
         assert_eq!(lines.at(2, 4).start, 5);
-        assert_eq!(lines.at(77, 1).start, text.len());
+        assert_eq!(lines.at(77, 1).start as usize, text.len());
+    }
+
+    #[test]
+    fn column_when_the_line_is_long() {
+        let text = format!("{}ü\n{}x", "é".repeat(1000), "aü€".repeat(700));
+        let lines = Lines::new(&text);
+        for (at, character) in text.char_indices() {
+            let span = lines.span(lines.point(at));
+            let before = &text[..at];
+            let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+            assert_eq!(span.column, text[line_start..at].chars().count() + 1, "{character} at {at}");
+            assert_eq!(span.line, before.matches('\n').count() + 1);
+        }
     }
 
     #[test]

@@ -1,86 +1,80 @@
-//! Listening transports.
+//! Kinds, checks and hints of transports.
 
-use super::cursor::{Map, Val, one_of, plain};
+use std::marker::PhantomData;
+
+use serde_json::Value as Json;
+
+use super::describe::{Definition, KeyDefinition, MapReference, Shape, Status};
 use super::finding::Severity;
+use super::kind::{Fields, Group, Kind, count, dict, int};
+use super::map::Map;
 use super::suggest::nearest;
-use super::tree::Kind;
-use super::web::{self, SniffTimeout};
-use super::{endpoint, rawsocket, websocket};
+use super::tree;
+use super::val::Val;
+use super::writer::Writer;
+use super::{rawsocket, web, websocket};
 use crate::{
-    RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket, WebSocketConfig,
+    ConnectEndpoint, DEFAULT_MAX_CONNECTIONS, TesteeTransport, UniversalConfig, UniversalWebSocket,
+    WebSocketConfig, WebSocketConnect,
 };
-
-/// All types of the dialect.
-const TYPES: [&str; 8] = [
-    "web",
-    "websocket",
-    "rawsocket",
-    "universal",
-    "mqtt",
-    "flashpolicy",
-    "websocket.testee",
-    "stream.testee",
-];
 
 /// Keys of endpoints, to recognise them one level too high.
 const ENDPOINT_KEYS: [&str; 6] = ["port", "portrange", "interface", "host", "backlog", "tls"];
 
-/// A transport of a router worker; `None` if it is wrong or asks for what this release lacks.
-pub(crate) fn transport(value: &Val<'_>) -> Option<Transport> {
-    let map = value.map("transport")?;
-    let kind = map.req("type")?;
-    kind.has_words(TYPES);
-    let read: fn(&Map<'_>) -> Option<TransportProtocol> = match kind.str()? {
-        "universal" => universal,
-        "websocket" => |map| Some(TransportProtocol::WebSocket(Box::new(websocket::websocket(map)))),
-        "rawsocket" => |map| Some(TransportProtocol::RawSocket(Box::new(rawsocket::rawsocket(map)))),
-        "web" => |map| {
-            let sniff_timeout = SniffTimeout::Own;
-            Some(TransportProtocol::Web(Box::new(web::web(map, sniff_timeout, true))))
-        },
-        other if TYPES.contains(&other) => {
-            kind.unsupported(&format!("transport type {other:?}"), None);
-            return None;
+pub(crate) fn type_trap(word: &str) -> Option<String> {
+    match word {
+        "tcp" | "unix" | "tls" | "onion" => {
+            Some(format!("{word:?} is a type of endpoint; the transport around it has its own"))
         }
-        other => {
-            let hint = match other {
-                "tcp" | "unix" | "tls" | "onion" => {
-                    Some(format!("{other:?} is a type of endpoint; the transport around it has its own"))
-                }
-                "flash" => Some("did you mean \"flashpolicy\"?".to_owned()),
-                _ => nearest(other, TYPES).map(|word| format!("did you mean {word:?}?")),
-            };
-            kind.invalid_value(format!("must be {}", one_of(TYPES.into_iter())), hint.as_deref());
-            return None;
-        }
-    };
-    let what = format!("{} transport", kind.str()?);
-    let map = value.map(what)?;
-    map.get("type");
-    let id = map.id("transport", &map.cx.ids.transport, true);
-    let endpoint = map.req("endpoint").and_then(|endpoint| endpoint::listening(&endpoint));
-    let max_connections_written =
-        map.int("max_connections", 1..=i64::MAX).and_then(|limit| usize::try_from(limit).ok());
-    let protocol = read(&map);
-    map.finish(&|key| match key {
-        _ if ENDPOINT_KEYS.contains(&key) => Some("put it under \"endpoint\"".to_owned()),
-        _ => match &protocol {
-            Some(TransportProtocol::WebSocket(_)) => websocket::trap(key),
-            Some(TransportProtocol::RawSocket(_)) => rawsocket::trap(key),
-            Some(TransportProtocol::Web(_)) => web::trap(key),
-            Some(TransportProtocol::Universal(_)) | None => universal_trap(key),
-        },
-    });
-    Some(Transport {
-        place: map.place.clone(),
-        id,
-        endpoint: endpoint?,
-        max_connections_written,
-        protocol: protocol?,
-    })
+        "flash" => Some("did you mean \"flashpolicy\"?".to_owned()),
+        "memory" => Some("sessions inside the node need no transport".to_owned()),
+        _ => None,
+    }
 }
 
-fn universal_trap(key: &str) -> Option<String> {
+pub(crate) fn connecting_type_trap(word: &str) -> Option<String> {
+    match word {
+        "tcp" | "unix" | "tls" | "tor" => {
+            Some(format!("{word:?} is a type of endpoint; the transport around it has its own"))
+        }
+        "universal" | "web" => {
+            Some("it is for listening; connect by \"websocket\" or \"rawsocket\"".to_owned())
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn trap(key: &str) -> Option<String> {
+    ENDPOINT_KEYS.contains(&key).then(|| "put it under \"endpoint\"".to_owned())
+}
+
+/// `max_connections`. Whether it is written counts: one that the process cannot have is warned of.
+pub(crate) struct MaxConnections;
+
+impl Group for MaxConnections {
+    type Value = Option<usize>;
+
+    fn read(&self, map: &Map<'_>, _: impl FnOnce() -> Self::Value) -> Option<Self::Value> {
+        Some(map.get("max_connections").and_then(|value| int(1..=i64::MAX).read(&value)))
+    }
+
+    fn write(&self, value: &Self::Value, out: &mut Writer) {
+        out.key("max_connections", &count(), &value.unwrap_or(DEFAULT_MAX_CONNECTIONS));
+    }
+
+    fn define(&self, definition: &mut Definition) {
+        definition.keys.push(KeyDefinition {
+            name: "max_connections",
+            text: "Open sockets from accept to close; a further connection is reset at once.".to_owned(),
+            shape: int::<usize>(1..=i64::MAX).shape(),
+            required: false,
+            default: Some(DEFAULT_MAX_CONNECTIONS.into()),
+            status: Status::Works,
+        });
+    }
+}
+
+pub(crate) fn universal_trap(key: &str) -> Option<String> {
     match key {
         "options" | "auth" | "serializers" | "url" | "cookie" => {
             Some("each section has its own: put it under \"websocket\", \"rawsocket\" or \"web\"".to_owned())
@@ -90,139 +84,227 @@ fn universal_trap(key: &str) -> Option<String> {
     }
 }
 
-/// The sections of a universal transport; `None` if one of them is wrong.
-fn universal(map: &Map<'_>) -> Option<TransportProtocol> {
-    let sniff_timeout = map.ms("sniff_timeout", UniversalConfig::default().sniff_timeout);
-    let rawsocket = map.get("rawsocket").map(|section| rawsocket_section(&section));
-    let websocket = map.get("websocket").map(|section| websocket_section(&section));
-    let web = map.get("web").map(|section| {
-        let web = section.map("universal.web section")?;
-        section_type(&web, "web");
-        let config = web::web(&web, SniffTimeout::Of(sniff_timeout), false);
-        web.finish(&|key| section_trap(key).or_else(|| web::trap(key)));
-        Some(config)
-    });
-    let mqtt = map.unsupported("mqtt", None);
-    let none = rawsocket.is_none() && websocket.is_none() && web.is_none() && !mqtt;
-    if none {
-        map.cx.note(
+/// What only a look at all sections shows.
+pub(crate) fn check_universal(config: &mut UniversalConfig, map: &Map<'_>) {
+    if ["rawsocket", "websocket", "mqtt", "web"].iter().all(|section| !map.has(section)) {
+        map.say(
             Severity::Error,
-            &map.place,
-            map.span,
             "missing mandatory attribute in universal transport: it needs at least one of \"rawsocket\", \
-             \"websocket\", \"mqtt\" and \"web\""
-                .to_owned(),
+             \"websocket\", \"mqtt\" and \"web\"",
             None,
         );
     }
-    if let (Some(Some(UniversalWebSocket::Paths(paths))), Some(Some(web))) = (&websocket, &web) {
+    if let (Some(UniversalWebSocket::Paths(paths)), Some(web)) = (&config.websocket, &config.web) {
         for (path, _) in paths {
             if web.paths.iter().any(|other| other.path == *path)
-                && let Some(section) = map.get("websocket").and_then(|section| section.map("websocket"))
+                && let Some(section) = map.peek("websocket").and_then(|section| section.map("websocket"))
             {
                 let message = format!("path {path:?} is also in \"web\"; the websocket answers there");
                 section.say_at_key(Severity::Warning, path, message, None);
             }
         }
     }
-    if mqtt && rawsocket.is_none() && websocket.is_none() && web.is_none() {
-        return None;
-    }
-    let config = UniversalConfig {
-        rawsocket: sections(rawsocket)?,
-        websocket: sections(websocket)?,
-        web: sections(web)?,
-        sniff_timeout,
-    };
-    Some(TransportProtocol::Universal(Box::new(config)))
-}
-
-/// An absent section is fine, a wrong one is not.
-#[allow(clippy::option_option, reason = "the outer one: is there a section; the inner one: can it be used")]
-fn sections<T>(section: Option<Option<T>>) -> Option<Option<T>> {
-    match section {
-        Some(None) => None,
-        Some(Some(section)) => Some(Some(section)),
-        None => Some(None),
-    }
-}
-
-/// `type` in a section is needless, but may be there.
-fn section_type(map: &Map<'_>, name: &'static str) {
-    if let Some(value) = map.get("type") {
-        value.word(&[(name, ())]);
-    }
-    map.ignored(Severity::Note, "id", "the universal transport has one, and that is what counts");
 }
 
 /// What was probably meant by a key that no section has.
 fn section_trap(key: &str) -> Option<String> {
     match key {
         "endpoint" => Some("it belongs to the universal transport".to_owned()),
-        "max_connections" => Some("set it on the universal transport".to_owned()),
-        "sniff_timeout" => Some("set it on the universal transport".to_owned()),
+        "max_connections" | "sniff_timeout" => Some("set it on the universal transport".to_owned()),
         _ => None,
     }
 }
 
-fn rawsocket_section(value: &Val<'_>) -> Option<RawSocketConfig> {
-    let map = value.map("universal.rawsocket section")?;
-    section_type(&map, "rawsocket");
-    let config = rawsocket::rawsocket(&map);
-    map.finish(&|key| section_trap(key).or_else(|| rawsocket::trap(key)));
-    Some(config)
+/// A section of a universal transport, or a path of one. `type` is needless there, but may be there.
+pub(crate) fn section<T: Fields>(what: &'static str, word: &'static str) -> Section<T> {
+    Section { what, word, value: PhantomData }
 }
+
+pub(crate) struct Section<T> {
+    what: &'static str,
+    word: &'static str,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Fields> Kind for Section<T> {
+    type Value = T;
+
+    fn read(&self, value: &Val<'_>) -> Option<T> {
+        let map = value.map(self.what)?;
+        map.hook(section_trap, false);
+        if let Some(value) = map.get("type")
+            && let Some(text) = value.str()
+            && text != self.word
+        {
+            value.none_of([self.word], None);
+        }
+        map.get("id");
+        map.ignored(Severity::Note, "id", "the universal transport has one, and that is what counts");
+        let read = T::read_fields(&map);
+        map.finish();
+        read
+    }
+
+    fn write(&self, value: &T, out: &Writer) -> Option<Json> {
+        let mut nested = out.nested();
+        nested.word("type", self.word);
+        value.write_fields(&mut nested);
+        Some(nested.done())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Map(MapReference { what: self.what, define: define_section::<T> })
+    }
+}
+
+fn define_section<T: Fields>(definition: &mut Definition) {
+    T::define(definition);
+    let key = |name, text: &str, status| KeyDefinition {
+        name,
+        text: text.to_owned(),
+        shape: Shape::Text { rule: "", pattern: None },
+        required: false,
+        default: None,
+        status,
+    };
+    definition.keys.push(key("type", "The type of the section, which its name says already.", Status::Works));
+    let why = "the universal transport has one, and that is what counts";
+    let ignored = Status::Ignored { severity: Severity::Note, why, always: true };
+    definition.keys.push(key("id", "Nothing.", ignored));
+}
+
+const PATH_WHAT: &str = "universal.websocket path";
 
 /// The two forms of the `websocket` section.
-fn websocket_section(value: &Val<'_>) -> Option<UniversalWebSocket> {
+pub(crate) struct WebSocketSection;
+
+impl WebSocketSection {
     const PLAIN: [&str; 8] = ["id", "type", "url", "serializers", "debug", "options", "auth", "cookie"];
-    const FORMS: &str = "write either one websocket configuration, {\"options\": {…}}, or paths with one each, \
-                         {\"ws\": {\"type\": \"websocket\"}}";
-    let map = value.map("universal.websocket section")?;
-    let is_websocket = |node: &super::tree::Node| match &node.kind {
-        Kind::Map(entries) => entries.iter().any(|entry| {
-            entry.key == "type" && matches!(&entry.value.kind, Kind::Str(t) if t == "websocket")
-        }),
-        _ => false,
-    };
-    if !map.is_empty() && map.entries().all(|(_, _, value)| is_websocket(value.node)) {
-        return websocket_paths(&map);
+
+    fn plain() -> Section<Box<WebSocketConfig>> {
+        section("universal.websocket section", "websocket")
     }
-    let not_plain: Vec<_> = map.entries().filter(|(key, _, _)| !PLAIN.contains(key)).collect();
-    if not_plain.is_empty() {
-        section_type(&map, "websocket");
-        let config = websocket::websocket(&map);
-        map.finish(&plain);
-        return Some(UniversalWebSocket::Everywhere(Box::new(config)));
+
+    fn paths() -> impl Kind<Value = Vec<(String, WebSocketConfig)>> {
+        dict(
+            "universal.websocket section",
+            web::PATH_NAMES,
+            web::check_path_key,
+            section(PATH_WHAT, "websocket"),
+        )
     }
-    for (key, span, value) in not_plain {
-        let kind = value.node;
-        let hint = match section_trap(key).or_else(|| websocket::trap(key)) {
-            Some(hint) => hint,
-            None if is_websocket(kind) => FORMS.to_owned(),
-            None => match (&kind.kind, nearest(key, PLAIN)) {
-                (Kind::Map(entries), None) if !entries.iter().any(|entry| entry.key == "type") => {
-                    format!("add \"type\": \"websocket\" to it if {key:?} is a path; {FORMS}")
-                }
-                (_, Some(near)) => format!("did you mean {near:?}?"),
-                (_, None) => FORMS.to_owned(),
-            },
-        };
-        let message = format!("unknown attribute {key:?} in universal.websocket section");
-        map.cx.note(Severity::Error, &map.place, span, message, Some(hint));
-    }
-    None
 }
 
-fn websocket_paths(map: &Map<'_>) -> Option<UniversalWebSocket> {
-    let mut paths: Vec<(String, WebSocketConfig)> = Vec::new();
-    for (key, span, value) in map.entries() {
-        web::check_path_key(map, key, span);
-        let Some(config) = value.map("universal.websocket path") else { continue };
-        section_type(&config, "websocket");
-        let read = websocket::websocket(&config);
-        config.finish(&|key| section_trap(key).or_else(|| websocket::trap(key)));
-        paths.push((key.to_owned(), read));
+impl Kind for WebSocketSection {
+    type Value = UniversalWebSocket;
+
+    fn read(&self, value: &Val<'_>) -> Option<UniversalWebSocket> {
+        const FORMS: &str = "write either one websocket configuration, {\"options\": {…}}, or paths with one each, \
+                             {\"ws\": {\"type\": \"websocket\"}}";
+        let map = value.map("universal.websocket section")?;
+        if !map.is_empty() && map.entries().all(|(_, _, value)| is_websocket(value.node)) {
+            return Self::paths().read(value).map(UniversalWebSocket::Paths);
+        }
+        let not_plain: Vec<_> = map.entries().filter(|(key, _, _)| !Self::PLAIN.contains(key)).collect();
+        if not_plain.is_empty() {
+            return Self::plain().read(value).map(UniversalWebSocket::Everywhere);
+        }
+        for (key, token, value) in not_plain {
+            let kind = value.node;
+            let hint = match section_trap(key).or_else(|| websocket::trap(key)) {
+                Some(hint) => hint,
+                None if is_websocket(kind) => FORMS.to_owned(),
+                None => match (&kind.kind, nearest(key, Self::PLAIN)) {
+                    (tree::Kind::Map(_), _) | (_, None) => FORMS.to_owned(),
+                    (_, Some(near)) => format!("did you mean {near:?}?"),
+                },
+            };
+            let message = format!("unknown attribute {key:?} in universal.websocket section");
+            map.cx.note(Severity::Error, map.place.clone(), token, message, Some(hint));
+        }
+        None
     }
-    Some(UniversalWebSocket::Paths(paths))
+
+    fn write(&self, value: &UniversalWebSocket, out: &Writer) -> Option<Json> {
+        match value {
+            UniversalWebSocket::Everywhere(config) => Self::plain().write(config, out),
+            UniversalWebSocket::Paths(paths) => Self::paths().write(paths, out),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Self::plain().shape(), Self::paths().shape()])
+    }
+}
+
+fn is_websocket(node: &tree::Node) -> bool {
+    match &node.kind {
+        tree::Kind::Map(entries) => entries.iter().any(|entry| {
+            entry.key == "type" && matches!(&entry.value.kind, tree::Kind::Str(t) if t == "websocket")
+        }),
+        _ => false,
+    }
+}
+
+/// A testee speaks no WAMP.
+pub(crate) fn check_testee(_: &mut TesteeTransport, map: &Map<'_>) {
+    for key in ["auth", "cookie", "serializers"] {
+        map.ignored(Severity::Warning, key, "a testee speaks no WAMP");
+    }
+    map.ignored(Severity::Warning, "max_connections", "a worker of this type is not limited");
+}
+
+/// Whether endpoint and URL agree about TLS, and which options have an effect.
+pub(crate) fn check_websocket_connect(config: &mut WebSocketConnect, map: &Map<'_>) {
+    let tls = match &config.endpoint {
+        ConnectEndpoint::Tcp(tcp) => tcp.tls.is_some(),
+        ConnectEndpoint::Tor(tor) => tor.tls.is_some(),
+        ConnectEndpoint::Unix(_) => return,
+        ConnectEndpoint::Twisted(twisted) => twisted.client_string.starts_with("tls:"),
+    };
+    if let Some(url) = map.peek("url")
+        && tls != config.url.starts_with("wss://")
+    {
+        let message = match tls {
+            true => "the endpoint speaks TLS, but the URL is no wss:// URL; the endpoint decides",
+            false => "the endpoint does not speak TLS, but the URL is a wss:// URL; the endpoint decides",
+        };
+        url.warn(message, None);
+    }
+    let Some(options) = map.peek("options").and_then(|options| options.map("websocket options")) else {
+        return;
+    };
+    for key in LISTENING_OPTIONS {
+        options.ignored(Severity::Note, key, "it is about listening");
+    }
+}
+
+/// Options of WebSocket that have no effect on a client.
+const LISTENING_OPTIONS: [&str; 11] = [
+    "allowed_origins",
+    "allow_null_origin",
+    "external_port",
+    "enable_hybi10",
+    "enable_rfc6455",
+    "enable_webstatus",
+    "mask_server_frames",
+    "require_masked_client_frames",
+    "require_websocket_subprotocol",
+    "show_server_version",
+    "hello_timeout",
+];
+
+pub(crate) fn websocket_connect_trap(key: &str) -> Option<String> {
+    match key {
+        "debug" | "auth" | "cookie" => Some("only listening transports have it".to_owned()),
+        _ => trap(key).or_else(|| websocket::trap(key)),
+    }
+}
+
+pub(crate) fn rawsocket_connect_trap(key: &str) -> Option<String> {
+    match key {
+        "serializers" => Some("did you mean \"serializer\" (one word)?".to_owned()),
+        "auth" => Some("only listening transports have it".to_owned()),
+        _ => trap(key).or_else(|| rawsocket::trap(key)),
+    }
 }

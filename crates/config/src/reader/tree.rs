@@ -1,9 +1,10 @@
 //! The tree of a configuration file with the span of every token; the same for JSON and YAML.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, Severity};
-use super::source::Span;
+use super::source::{Lines, Token, is_secret};
+use super::{Format, json, yaml};
 use crate::Place;
 
 /// Deepest nesting of lists and maps. Nothing in the dialect comes near; the walks over the tree are
@@ -17,7 +18,7 @@ pub(crate) const MAX_NODES: usize = 500_000;
 pub(crate) struct Node {
     /// The token of a scalar; of a map or list its head: the opening bracket, or the first key or dash
     /// of a YAML block.
-    pub(crate) span: Span,
+    pub(crate) token: Token,
     pub(crate) kind: Kind,
 }
 
@@ -35,15 +36,36 @@ pub(crate) enum Kind {
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
-    pub(crate) key_span: Span,
+    pub(crate) key_token: Token,
     pub(crate) value: Node,
 }
 
 /// What kept a text from becoming a tree.
 pub(crate) struct SyntaxError {
-    pub(crate) span: Span,
+    pub(crate) token: Token,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+}
+
+impl SyntaxError {
+    pub(crate) fn finding(self, lines: &Lines<'_>) -> Finding {
+        let span = Some(lines.span(self.token));
+        Finding {
+            severity: Severity::Error,
+            place: Place::root(),
+            span,
+            message: self.message,
+            hint: self.hint,
+        }
+    }
+}
+
+/// The tree of a text, keys not yet unique.
+pub(crate) fn parse(text: &str, format: Format, lines: &Lines<'_>) -> Result<Node, SyntaxError> {
+    match format {
+        Format::Json => json::parse(text, lines),
+        Format::Yaml => yaml::parse(text, lines),
+    }
 }
 
 impl Node {
@@ -63,6 +85,10 @@ impl Node {
             Kind::Map(entries) => entries.iter().map(|e| e.value.depth()).max().unwrap_or(0) + 1,
             _ => 0,
         }
+    }
+
+    fn is_nested(&self) -> bool {
+        matches!(self.kind, Kind::List(_) | Kind::Map(_))
     }
 
     /// The dialect's word for its type.
@@ -93,45 +119,96 @@ impl Node {
     }
 }
 
-/// Makes keys unique (the last value wins, at the position of the first, with a warning) and notes the
-/// span of every place.
-pub(crate) fn settle(
-    node: &mut Node,
-    place: &Place,
-    places: &mut BTreeMap<Place, Span>,
-    findings: &mut Vec<Finding>,
-) {
-    places.insert(place.clone(), node.span);
+impl Node {
+    /// Where the first secret stands that is written out: neither empty nor `${NAME}`.
+    pub(crate) fn first_secret(&self, place: &Place) -> Option<Place> {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().find_map(|entry| match &entry.value.kind {
+                Kind::Str(text) if is_secret(&entry.key) => {
+                    (!text.is_empty() && !text.starts_with("${")).then(|| place.key(&entry.key))
+                }
+                _ if entry.value.is_nested() => entry.value.first_secret(&place.key(&entry.key)),
+                _ => None,
+            }),
+            Kind::List(items) => {
+                items.iter().enumerate().find_map(|(index, item)| item.first_secret(&place.index(index)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The token at a place, or at the nearest place around it that stands in the file.
+    pub(crate) fn token_at(&self, place: &Place) -> Token {
+        let (mut node, mut rest) = (self, place.as_str());
+        while let Some((next, after)) = node.step(rest) {
+            (node, rest) = (next, after);
+        }
+        node.token
+    }
+
+    /// The value that the first step of a written path leads to, and the steps after it.
+    fn step<'n, 'p>(&'n self, path: &'p str) -> Option<(&'n Self, &'p str)> {
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        match &self.kind {
+            Kind::List(items) => {
+                let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
+                Some((items.get(index.parse::<usize>().ok()?)?, rest))
+            }
+            Kind::Map(entries) => entries.iter().find_map(|entry| {
+                let place = Place::root().key(&entry.key);
+                let written = place.as_str();
+                let path =
+                    if written.starts_with('[') { path } else { path.strip_prefix('.').unwrap_or(path) };
+                let rest = path.strip_prefix(written)?;
+                ends(rest).then_some((&entry.value, rest))
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Makes keys unique: the last value wins, at the position of the first, with a warning.
+pub(crate) fn settle(node: &mut Node, place: &Place, lines: &Lines<'_>, findings: &mut Vec<Finding>) {
     match &mut node.kind {
         Kind::Map(entries) => {
-            let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-            let mut at: HashMap<String, usize> = HashMap::with_capacity(entries.len());
-            for entry in entries.drain(..) {
-                let first = at.get(&entry.key).and_then(|i| kept.get_mut(*i));
-                if let Some(first) = first {
-                    findings.push(Finding {
-                        severity: Severity::Warning,
-                        place: place.clone(),
-                        span: Some(entry.key_span),
-                        message: format!("attribute {:?} is given twice; the last one counts", entry.key),
-                        hint: None,
-                    });
-                    *first = entry;
-                } else {
-                    at.insert(entry.key.clone(), kept.len());
-                    kept.push(entry);
+            let mut seen = HashSet::with_capacity(entries.len());
+            let repeated = entries.iter().any(|entry| !seen.insert(entry.key.as_str()));
+            if repeated {
+                keep_last(entries, place, lines, findings);
+            }
+            for entry in entries {
+                if entry.value.is_nested() {
+                    settle(&mut entry.value, &place.key(&entry.key), lines, findings);
                 }
             }
-            for entry in &mut kept {
-                settle(&mut entry.value, &place.key(&entry.key), places, findings);
-            }
-            *entries = kept;
         }
         Kind::List(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                settle(item, &place.index(index), places, findings);
+            for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| item.is_nested()) {
+                settle(item, &place.index(index), lines, findings);
             }
         }
         _ => {}
     }
+}
+
+fn keep_last(entries: &mut Vec<Entry>, place: &Place, lines: &Lines<'_>, findings: &mut Vec<Finding>) {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut at: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+    for entry in entries.drain(..) {
+        let first = at.get(&entry.key).and_then(|i| kept.get_mut(*i));
+        if let Some(first) = first {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                place: place.clone(),
+                span: Some(lines.span(entry.key_token)),
+                message: format!("attribute {:?} is given twice; the last one counts", entry.key),
+                hint: None,
+            });
+            *first = entry;
+        } else {
+            at.insert(entry.key.clone(), kept.len());
+            kept.push(entry);
+        }
+    }
+    *entries = kept;
 }

@@ -1,18 +1,14 @@
-//! WebSocket configurations.
+//! Kinds, checks and hints of WebSocket, and the URLs of all transports.
 
-use std::time::Duration;
+use serde_json::Value as Json;
 
-use super::cursor::{Map, Val, plain};
+use super::describe::Shape;
 use super::finding::Severity;
-use super::rawsocket::{MAX_SEND_QUEUE, authentication, debug, serializers};
-use super::tree::Kind;
+use super::kind::{Kind, Text, int, regular};
+use super::map::Map;
+use super::val::Val;
+use super::writer::Writer;
 use crate::{Serializer, WebSocketConfig, WebSocketOptions};
-
-/// Largest frame and message, bytes.
-const MAX_SIZE: i64 = 67_108_864;
-
-/// Why Flash policies are ignored.
-const FLASH: &str = "no browser runs Flash any more";
 
 /// All names under `options`, to recognise them one level too high.
 pub(crate) const OPTIONS: [&str; 29] = [
@@ -47,23 +43,6 @@ pub(crate) const OPTIONS: [&str; 29] = [
     "max_send_queue",
 ];
 
-/// The keys of WebSocket in a map that its caller opened and will finish.
-pub(crate) fn websocket(map: &Map<'_>) -> WebSocketConfig {
-    let url = map.get("url").and_then(|url| server_url(&url));
-    let serializers = serializers(map, true);
-    map.unsupported("cookie", None);
-    let options = map.get("options").and_then(|options| options.map("websocket options"));
-    let options = options.map(|options| read_options(&options, &serializers)).unwrap_or_default();
-    WebSocketConfig {
-        place: map.place.clone(),
-        url,
-        serializers,
-        auth: authentication(map),
-        debug: debug(map),
-        options,
-    }
-}
-
 /// What was probably meant by a key that WebSocket does not have.
 pub(crate) fn trap(key: &str) -> Option<String> {
     match key {
@@ -73,26 +52,130 @@ pub(crate) fn trap(key: &str) -> Option<String> {
     }
 }
 
-/// A `ws://` or `wss://` URL of a server: no query, no fragment.
-fn server_url(value: &Val<'_>) -> Option<String> {
-    let url = value.str()?;
-    match url_fault(url) {
-        None => Some(url.to_owned()),
-        Some(fault) => {
-            value.invalid_value(fault, None);
-            None
+pub(crate) fn options_trap(key: &str) -> Option<String> {
+    match key {
+        "serializers" | "serializer" | "auth" | "cookie" | "url" => {
+            Some("it stands beside \"options\", not in it".to_owned())
         }
+        _ => None,
     }
 }
 
-fn url_fault(url: &str) -> Option<&'static str> {
-    let Some(rest) = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://")) else {
-        return Some("must begin with ws:// or wss://");
+/// What was meant by a serializer that does not exist.
+pub(crate) fn serializer_trap(word: &str) -> Option<String> {
+    let base = word.strip_suffix(".batched")?;
+    Serializer::ALL
+        .iter()
+        .any(|serializer| serializer.name() == base)
+        .then(|| format!("write \"{base}\"; batched forms have no name here, and are not offered yet"))
+}
+
+pub(crate) fn check(config: &mut WebSocketConfig, map: &Map<'_>) {
+    if !config.options.require_websocket_subprotocol && !config.serializers.contains(&Serializer::Json) {
+        let Some(options) = map.peek("options").and_then(|options| options.map("websocket options")) else {
+            return;
+        };
+        let why = "clients without a subprotocol speak json, which is not among the serializers";
+        options.conflict("require_websocket_subprotocol", why, Some("add \"json\" to \"serializers\""));
+    }
+}
+
+pub(crate) fn check_options(options: &mut WebSocketOptions, map: &Map<'_>) {
+    if !options.enable_rfc6455 && !options.enable_hybi10 {
+        map.say_at_key(
+            Severity::Warning,
+            "enable_rfc6455",
+            "with both protocol versions switched off nobody can connect",
+            None,
+        );
+    }
+}
+
+/// Window bits that are asked for: 9 to 15, or 0 for not asking.
+pub(crate) fn requested_bits() -> RequestedBits {
+    RequestedBits
+}
+
+pub(crate) struct RequestedBits;
+
+impl Kind for RequestedBits {
+    type Value = Option<u8>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Option<u8>> {
+        let bits: u8 = int(0..=15).read(value)?;
+        match bits {
+            0 => Some(None),
+            9.. => Some(Some(bits)),
+            1..9 => {
+                value.invalid_value("must be 9..15, or 0 to ask for nothing", None);
+                None
+            }
+        }
+    }
+
+    fn write(&self, value: &Option<u8>, _: &Writer) -> Option<Json> {
+        Some(value.unwrap_or(0).into())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::Values(vec![0.into()]), int::<u8>(9..=15).shape()])
+    }
+}
+
+/// The part of a pattern that all URLs have: host and port.
+macro_rules! authority {
+    () => {
+        r"(unix:[^\s#?]+|(\[[0-9A-Fa-f:.]+\]|[^\s/:#?\[\]]+)(:0*[1-9][0-9]{0,4})?"
+    };
+}
+
+/// A `ws://` or `wss://` URL of a server: no query, no fragment.
+pub(crate) fn server_url() -> Text {
+    regular(
+        "a `ws://` or `wss://` URL without query",
+        Some(concat!("^wss?://", authority!(), r"(/[^\s#?]*)?)$")),
+        |url| url_fault(url, &["ws", "wss"], false),
+    )
+}
+
+/// A `ws://` or `wss://` URL that a client asks for.
+pub(crate) fn client_url() -> Text {
+    regular(
+        "a `ws://` or `wss://` URL",
+        Some(concat!("^wss?://", authority!(), r"([/?][^\s#]*)?)$")),
+        |url| url_fault(url, &["ws", "wss"], true),
+    )
+}
+
+/// An `rs://` or `rss://` URL.
+pub(crate) fn rawsocket_url() -> Text {
+    regular("an `rs://` or `rss://` URL", Some(concat!("^rss?://", authority!(), r"(/[^\s#?]*)?)$")), |url| {
+        url_fault(url, &["rs", "rss"], false)
+    })
+}
+
+/// A URL of any of them.
+pub(crate) fn any_url() -> Text {
+    regular(
+        "a `ws://`, `wss://`, `rs://` or `rss://` URL",
+        Some(concat!("^[wr]ss?://", authority!(), r"([/?][^\s#]*)?)$")),
+        |url| url_fault(url, &["ws", "wss", "rs", "rss"], true),
+    )
+}
+
+fn url_fault(url: &str, schemes: &[&str], query: bool) -> Option<&'static str> {
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme)?.strip_prefix("://"));
+    let Some(rest) = rest else {
+        return Some(match schemes {
+            ["rs", ..] => "must begin with rs:// or rss://",
+            ["ws", "wss"] => "must begin with ws:// or wss://",
+            _ => "must begin with ws://, wss://, rs:// or rss://",
+        });
     };
     if url.contains('#') {
         return Some("must not have a fragment (#)");
     }
-    if url.contains('?') {
+    if url.contains('?') && !query {
         return Some("must not have a query (?)");
     }
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -101,7 +184,7 @@ fn url_fault(url: &str) -> Option<&'static str> {
     if let Some(path) = rest.strip_prefix("unix:") {
         return path.is_empty().then_some("must name a socket after unix:");
     }
-    let authority = rest.split('/').next().unwrap_or(rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
     let colon = authority.get(after_brackets..).and_then(|tail| tail.find(':')).map(|at| after_brackets + at);
     let (host, port) = match colon.and_then(|at| authority.split_at_checked(at)) {
@@ -117,114 +200,6 @@ fn url_fault(url: &str) -> Option<&'static str> {
     (!port_is_sound).then_some("must have a port of 1..65535")
 }
 
-fn read_options(map: &Map<'_>, serializers: &[Serializer]) -> WebSocketOptions {
-    let d = WebSocketOptions::default();
-    let size = |key, default| map.size_or_none(key, MAX_SIZE, default);
-    let options = WebSocketOptions {
-        allowed_origins: map
-            .get("allowed_origins")
-            .and_then(|origins| origins.str_list())
-            .unwrap_or(d.allowed_origins),
-        allow_null_origin: map.bool("allow_null_origin", d.allow_null_origin),
-        external_port: map.get("external_port").and_then(|port| port.port()),
-        enable_hybi10: map.bool("enable_hybi10", d.enable_hybi10),
-        enable_rfc6455: map.bool("enable_rfc6455", d.enable_rfc6455),
-        open_handshake_timeout: ms(map, "open_handshake_timeout", d.open_handshake_timeout),
-        close_handshake_timeout: ms(map, "close_handshake_timeout", d.close_handshake_timeout),
-        enable_webstatus: map.bool("enable_webstatus", d.enable_webstatus),
-        validate_utf8: map.bool("validate_utf8", d.validate_utf8),
-        mask_server_frames: map.bool("mask_server_frames", d.mask_server_frames),
-        require_masked_client_frames: map
-            .bool("require_masked_client_frames", d.require_masked_client_frames),
-        apply_mask: map.bool("apply_mask", d.apply_mask),
-        max_frame_size: size("max_frame_size", d.max_frame_size),
-        max_message_size: size("max_message_size", d.max_message_size),
-        auto_fragment_size: map.size_or_none("auto_fragment_size", i64::from(u32::MAX), d.auto_fragment_size),
-        fail_by_drop: map.bool("fail_by_drop", d.fail_by_drop),
-        echo_close_codereason: map.bool("echo_close_codereason", d.echo_close_codereason),
-        tcp_nodelay: map.bool("tcp_nodelay", d.tcp_nodelay),
-        auto_ping_interval: ms(map, "auto_ping_interval", d.auto_ping_interval),
-        auto_ping_timeout: ms(map, "auto_ping_timeout", d.auto_ping_timeout),
-        auto_ping_size: map.size("auto_ping_size", 12..=125, d.auto_ping_size),
-        auto_ping_restart_on_any_traffic: map
-            .bool("auto_ping_restart_on_any_traffic", d.auto_ping_restart_on_any_traffic),
-        require_websocket_subprotocol: map
-            .bool("require_websocket_subprotocol", d.require_websocket_subprotocol),
-        show_server_version: map.bool("show_server_version", d.show_server_version),
-        hello_timeout: map.ms("hello_timeout", d.hello_timeout),
-        max_send_queue: map.size("max_send_queue", 1..=MAX_SEND_QUEUE, d.max_send_queue),
-    };
-    if !options.tcp_nodelay {
-        let why = "it is always on; what is to be sent together leaves in one write anyway";
-        map.ignored(Severity::Warning, "tcp_nodelay", why);
-    }
-    if let Some(compression) = map.get("compression") {
-        read_compression(&compression);
-    }
-    let flash = map.get("enable_flash_policy").and_then(|value| value.bool()).unwrap_or(false);
-    if flash {
-        map.ignored(Severity::Warning, "enable_flash_policy", FLASH);
-    }
-    if map.get("flash_policy").and_then(|value| value.str()).is_some() {
-        map.ignored(Severity::Warning, "flash_policy", FLASH);
-    }
-    map.finish(&|key| match key {
-        "serializers" | "serializer" | "auth" | "cookie" | "url" => {
-            Some("it stands beside \"options\", not in it".to_owned())
-        }
-        _ => None,
-    });
-    if !options.require_websocket_subprotocol && !serializers.contains(&Serializer::Json) {
-        map.say_at_key(
-            Severity::Error,
-            "require_websocket_subprotocol",
-            "invalid value false for attribute \"require_websocket_subprotocol\" in websocket options: \
-             clients without a subprotocol speak json, which is not among the serializers"
-                .to_owned(),
-            Some("add \"json\" to \"serializers\""),
-        );
-    }
-    if !options.enable_rfc6455 && !options.enable_hybi10 {
-        map.say_at_key(
-            Severity::Warning,
-            "enable_rfc6455",
-            "with both protocol versions switched off nobody can connect".to_owned(),
-            None,
-        );
-    }
-    options
-}
-
-/// Milliseconds in the sense of the WebSocket options: 0 = off, and 1 to 999 are a mistake for seconds.
-fn ms(map: &Map<'_>, key: &'static str, default: Option<Duration>) -> Option<Duration> {
-    let Some(value) = map.get(key) else { return default };
-    let time = value.ms().unwrap_or(default);
-    if time.is_some_and(|time| time < Duration::from_secs(1)) {
-        value.invalid_value("it is in milliseconds; must be 0 (off) or at least 1000", None);
-        return default;
-    }
-    time
-}
-
-/// `compression`: checked as a whole; `{}` is off.
-fn read_compression(value: &Val<'_>) {
-    let Some(map) = value.map("compression") else { return };
-    if let Some(deflate) = map.get("deflate").and_then(|value| value.map("deflate")) {
-        deflate.bool("request_no_context_takeover", false);
-        if let Some(bits) = deflate.get("request_max_window_bits")
-            && !matches!(&bits.node.kind, Kind::Number(n) if n.as_i64() == Some(0))
-        {
-            bits.int(9..=15);
-        }
-        deflate.bool("no_context_takeover", false);
-        deflate.int("max_window_bits", 9..=15);
-        deflate.int("memory_level", 1..=9);
-        deflate.finish(&plain);
-        map.unsupported("deflate", Some("remove it; clients do without compression"));
-    }
-    map.finish(&plain);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,14 +208,16 @@ mod tests {
     fn url_when_checked() {
         let sound = ["ws://h", "wss://h:8080/ws", "ws://[::1]:80/", "ws://unix:/run/x", "ws://h/a:b"];
         for url in sound {
-            assert_eq!(url_fault(url), None, "{url}");
+            assert_eq!(url_fault(url, &["ws", "wss"], false), None, "{url}");
         }
         let faulty = [
             "http://h", "ws://", "ws:///x", "ws://h:0", "ws://h:x", "ws://h:", "ws://h?a", "ws://h#a",
-            "ws://a b",
+            "ws://a b", "rs://h",
         ];
         for url in faulty {
-            assert!(url_fault(url).is_some(), "{url}");
+            assert!(url_fault(url, &["ws", "wss"], false).is_some(), "{url}");
         }
+        assert_eq!(url_fault("ws://h?a", &["ws", "wss"], true), None);
+        assert_eq!(url_fault("rs://unix:/run/x", &["rs", "rss"], false), None);
     }
 }

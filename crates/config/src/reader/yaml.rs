@@ -7,19 +7,19 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
-use super::source::{Lines, Span};
+use super::source::{Lines, Token};
 use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, SyntaxError};
 
 /// A list or map that is still open.
 struct Frame {
-    span: Span,
+    token: Token,
     anchor: usize,
     body: Body,
 }
 
 enum Body {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Span)>, flow: bool },
+    Map { entries: Vec<Entry>, key: Option<(String, Token)>, flow: bool },
 }
 
 /// The tree of a YAML text.
@@ -28,13 +28,13 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
     let mut documents = 0;
     for next in Parser::new_from_str(text) {
         let (event, span) = next.map_err(|error| SyntaxError {
-            span: lines.point(offset(text, *error.marker())),
+            token: lines.point(offset(text, *error.marker())),
             message: format!("invalid YAML: {}", error.info()),
             hint: None,
         })?;
         let start = offset(text, span.start);
-        let span = lines.span(start, offset(text, span.end));
-        let fail = |message: &str| SyntaxError { span, message: message.to_owned(), hint: None };
+        let token = lines.token(start, offset(text, span.end));
+        let fail = |message: &str| SyntaxError { token, message: message.to_owned(), hint: None };
         match event {
             Event::DocumentStart(..) => {
                 documents += 1;
@@ -50,17 +50,17 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
                     _ if plain && !build.expects_key() => resolve(&value),
                     _ => Kind::Str(value.into_owned()),
                 };
-                build.put(Node { span, kind }, anchor)?;
+                build.put(Node { token, kind }, anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => {
-                let span = lines.point(start);
-                build.open(Frame { span, anchor, body: Body::List(Vec::new()) })?;
+                let token = lines.point(start);
+                build.open(Frame { token, anchor, body: Body::List(Vec::new()) })?;
             }
             Event::MappingStart(style, anchor, _) => {
                 let flow = style == granit_parser::StructureStyle::Flow;
-                let span = lines.point(start);
+                let token = lines.point(start);
                 build.open(Frame {
-                    span,
+                    token,
                     anchor,
                     body: Body::Map { entries: Vec::new(), key: None, flow },
                 })?;
@@ -79,14 +79,14 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
                     return Err(fail("too many values in one configuration"));
                 }
                 if !matches!(node.kind, Kind::Map(_) | Kind::List(_)) {
-                    node.span = span;
+                    node.token = token;
                 }
                 build.put(node, 0)?;
             }
             _ => {}
         }
     }
-    Ok(build.root.unwrap_or(Node { span: lines.point(0), kind: Kind::Null }))
+    Ok(build.root.unwrap_or(Node { token: lines.point(0), kind: Kind::Null }))
 }
 
 fn offset(text: &str, marker: granit_parser::Marker) -> usize {
@@ -116,27 +116,27 @@ impl Build {
             self.frames.push(frame);
             return Ok(());
         };
-        Err(SyntaxError { span: frame.span, message: message.to_owned(), hint: None })
+        Err(SyntaxError { token: frame.token, message: message.to_owned(), hint: None })
     }
 
     fn close(&mut self) -> Result<(), SyntaxError> {
-        let Some(Frame { mut span, anchor, body }) = self.frames.pop() else { return Ok(()) };
+        let Some(Frame { mut token, anchor, body }) = self.frames.pop() else { return Ok(()) };
         let kind = match body {
             Body::List(items) => Kind::List(items),
             Body::Map { entries, flow, .. } => {
                 if let (false, Some(first)) = (flow, entries.first()) {
-                    span = first.key_span;
+                    token = first.key_token;
                 }
                 Kind::Map(merged(entries)?)
             }
         };
-        self.put(Node { span, kind }, anchor)
+        self.put(Node { token, kind }, anchor)
     }
 
     /// Puts a finished value where it belongs.
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxError> {
         self.nodes += 1;
-        let fail = |message: &str| SyntaxError { span: node.span, message: message.to_owned(), hint: None };
+        let fail = |message: &str| SyntaxError { token: node.token, message: message.to_owned(), hint: None };
         if self.nodes > MAX_NODES {
             return Err(fail("too many values in one configuration"));
         }
@@ -148,10 +148,10 @@ impl Build {
             None => self.root = Some(node),
             Some(Body::List(items)) => items.push(node),
             Some(Body::Map { entries, key, .. }) => match (key.take(), node.kind) {
-                (Some((key, key_span)), kind) => {
-                    entries.push(Entry { key, key_span, value: Node { span: node.span, kind } });
+                (Some((key, key_token)), kind) => {
+                    entries.push(Entry { key, key_token, value: Node { token: node.token, kind } });
                 }
-                (None, Kind::Str(text)) => *key = Some((text, node.span)),
+                (None, Kind::Str(text)) => *key = Some((text, node.token)),
                 (None, _) => return Err(fail("invalid YAML: a key is a single word here")),
             },
         }
@@ -165,7 +165,7 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
         return Ok(entries);
     }
     let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
-    for Entry { value, key_span, .. } in merges {
+    for Entry { value, key_token, .. } in merges {
         let maps = match value.kind {
             Kind::List(items) => items,
             _ => vec![value],
@@ -173,7 +173,7 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
         for map in maps {
             let Kind::Map(entries) = map.kind else {
                 let message = "invalid YAML: `<<` takes a map or a list of maps".to_owned();
-                return Err(SyntaxError { span: key_span, message, hint: None });
+                return Err(SyntaxError { token: key_token, message, hint: None });
             };
             for entry in entries {
                 if !own.iter().any(|known| known.key == entry.key) {

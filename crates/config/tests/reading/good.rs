@@ -1,6 +1,6 @@
 //! What sound configurations become.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use transom_config::*;
@@ -8,7 +8,7 @@ use transom_config::*;
 use super::support::{env, json, lines, said, sound, transport, worker};
 
 fn first_transport(loaded: &Loaded) -> Transport {
-    sound(loaded).workers[0].transports[0].clone()
+    sound(loaded).workers[0].transports()[0].clone()
 }
 
 #[test]
@@ -21,11 +21,11 @@ fn examples_when_loaded() {
             continue;
         }
         let located = locate(None, None, &|_| None, &folder).unwrap();
-        let loaded = load(located.require_file().unwrap(), &env);
+        let loaded = load(located.require_file().unwrap(), &env, Unsupported::Kept);
         let bad = loaded.findings.iter().find(|finding| finding.severity != Severity::Note);
         assert_eq!(bad, None, "{}", loaded.findings);
         let node = sound(&loaded);
-        assert!(!node.workers[0].transports.is_empty());
+        assert!(!node.workers[0].transports().is_empty());
         seen += 1;
     }
     assert!(seen >= 4, "only {seen} examples in {}", root.display());
@@ -42,7 +42,7 @@ fn folder_when_missing_is_a_warning_of_the_file_and_not_of_the_text() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("here")).unwrap();
     std::fs::write(dir.path().join("config.json"), text).unwrap();
-    let loaded = load(&dir.path().join("config.json"), &env);
+    let loaded = load(&dir.path().join("config.json"), &env, Unsupported::Kept);
     sound(&loaded);
     let here = dir.path().display().to_string();
     let said: Vec<_> = loaded.findings.iter().map(|f| f.to_string().replace(&here, "~")).collect();
@@ -63,7 +63,7 @@ fn embedded_node_when_read() {
     assert_eq!(lines(&loaded), Vec::<String>::new());
     let mut node = Node::embedded_default();
     assert_eq!(node, sound(&loaded));
-    let worker = node.workers.remove(0);
+    let Worker::Router(worker) = node.workers.remove(0) else { panic!() };
     assert_eq!((worker.id.as_str(), worker.realms[0].name.as_str()), ("worker001", "realm1"));
     let Authorization::Permissions(rules) = &worker.realms[0].roles[0].authorization else { panic!() };
     assert_eq!((rules[0].uri.as_str(), rules[0].match_policy), ("", MatchPolicy::Prefix));
@@ -76,7 +76,8 @@ fn embedded_node_when_read() {
     assert!(!websocket.options.allow_null_origin);
     assert_eq!(universal.rawsocket.as_ref().unwrap().options, RawSocketOptions::default());
     let web = universal.web.as_ref().unwrap();
-    assert_eq!(web.paths[0].service, WebServiceConfig::NodeInfo(NodeInfoConfig { console: true }));
+    let WebServiceConfig::NodeInfo(page) = &web.paths[0].service.kind else { panic!() };
+    assert!(page.console);
     assert_eq!(web.options.allowed_hosts.as_ref().unwrap().len(), 3);
 }
 
@@ -106,10 +107,14 @@ fn common_shape_when_it_has_python_leftovers() {
     let node = sound(&loaded);
     assert_eq!(loaded.findings.count(Severity::Warning), 2, "{}", loaded.findings);
     assert_eq!(loaded.findings.count(Severity::Note), 1);
-    let TransportProtocol::Web(web) = &node.workers[0].transports[0].protocol else { panic!() };
-    let WebServiceConfig::Static(files) = &web.paths[0].service else { panic!() };
-    assert_eq!(files, &StaticConfig::new(PathBuf::from("/web")));
-    assert_eq!(web.paths[1].id, "webservice002");
+    let TransportProtocol::Web(web) = &node.workers[0].transports()[0].protocol else { panic!() };
+    let web = &web.web;
+    let WebServiceConfig::Static(files) = &web.paths[0].service.kind else { panic!() };
+    assert_eq!(
+        (files.directory.as_deref(), &files.options),
+        (Some(Path::new("/web")), &StaticOptions::default())
+    );
+    assert_eq!(web.paths[1].service.id, "webservice002");
     assert_eq!(web.options, WebOptions::default());
 }
 
@@ -123,13 +128,14 @@ fn ids_when_absent_or_given() {
         ]}"#,
     );
     let node = sound(&loaded);
-    let ids: Vec<_> = node.workers.iter().map(|worker| worker.id.as_str()).collect();
+    let ids: Vec<_> = node.workers.iter().map(|worker| worker.id()).collect();
     assert_eq!(ids, ["worker001", "other", "worker002"]);
-    let realms: Vec<_> = node.workers.iter().flat_map(|w| &w.realms).map(|realm| realm.id.as_str()).collect();
+    let realms: Vec<_> =
+        node.workers.iter().flat_map(Worker::realms).map(|realm| realm.id.as_str()).collect();
     assert_eq!(realms, ["realm001", "second", "realm002"]);
-    assert_eq!(node.workers[1].realms[0].roles[0].id, "role001");
-    assert_eq!(node.workers[1].realms[0].roles[0].authorization, Authorization::Always(false));
-    assert_eq!(node.workers[1].realms[0].roles[0].place.as_str(), "workers[1].realms[0].roles[0]");
+    assert_eq!(node.workers[1].realms()[0].roles[0].id, "role001");
+    assert_eq!(node.workers[1].realms()[0].roles[0].authorization, Authorization::Always(false));
+    assert_eq!(node.workers[1].realms()[0].roles[0].place.as_str(), "workers[1].realms[0].roles[0]");
 }
 
 #[test]
@@ -141,15 +147,21 @@ fn controller_when_everything_is_set() {
     let expected = Controller {
         place: Place::new("controller"),
         id: Some("node1".to_owned()),
-        title: "mine".to_owned(),
-        shutdown: vec![ShutdownTrigger::LastWorkerExit],
-        threads: Some(3),
-        drain_timeout: None,
+        options: ControllerOptions {
+            place: Place::new("controller.options"),
+            title: "mine".to_owned(),
+            shutdown: vec![ShutdownTrigger::LastWorkerExit],
+            threads: Some(3),
+            drain_timeout: None,
+            ..ControllerOptions::default()
+        },
         reload: false,
+        ..Controller::default()
     };
     assert_eq!(sound(&loaded).controller, expected);
     let absent = json(r#"{"version": 2, "controller": {}, "workers": []}"#);
-    assert_eq!(sound(&absent), Node::default());
+    let controller = Controller { place: Place::new("controller"), ..Controller::default() };
+    assert_eq!(sound(&absent), Node { controller, ..Node::default() });
 }
 
 #[test]
@@ -181,8 +193,9 @@ fn realm_when_everything_is_set() {
                 {"uri": "com..x", "match": "wildcard"}]},
               {"name": "all", "allow-by-default": true, "slow_consumer": "disconnect"}]}]"#,
     );
-    let realm = sound(&loaded).workers[0].realms[0].clone();
+    let realm = sound(&loaded).workers[0].realms()[0].clone();
     let options = RealmOptions {
+        place: Place::new("workers[0].realms[0].options"),
         event_dispatching_chunk_size: 50,
         uri_check: UriCheck::Strict,
         enable_meta_api: false,
@@ -190,8 +203,10 @@ fn realm_when_everything_is_set() {
     };
     assert_eq!(realm.options, options);
     assert_eq!(realm.roles[0].slow_consumer, SlowConsumer::PushBack);
-    let limits = SessionLimits { max_subscriptions: 1, max_registrations: 2, max_pending_calls: 1 << 24 };
-    assert_eq!(realm.roles[0].limits, limits);
+    let limits = |role: &Role| {
+        [role.limits.max_subscriptions, role.limits.max_registrations, role.limits.max_pending_calls]
+    };
+    assert_eq!(limits(&realm.roles[0]), [1, 2, 1 << 24]);
     let Authorization::Permissions(rules) = &realm.roles[0].authorization else { panic!() };
     let seen: Vec<_> = rules.iter().map(|rule| (rule.uri.as_str(), rule.match_policy)).collect();
     let expected = [
@@ -206,8 +221,7 @@ fn realm_when_everything_is_set() {
     assert!(rules[2].cache && !rules[0].cache);
     assert_eq!(realm.roles[1].authorization, Authorization::Always(true));
     assert_eq!(realm.roles[1].slow_consumer, SlowConsumer::Disconnect);
-    let SessionLimits { max_subscriptions, max_registrations, max_pending_calls } = realm.roles[1].limits;
-    assert_eq!([max_subscriptions, max_registrations, max_pending_calls], [65_536; 3]);
+    assert_eq!(limits(&realm.roles[1]), [65_536; 3]);
 }
 
 #[test]
@@ -236,6 +250,8 @@ fn tcp_endpoint_when_everything_is_set() {
         keepalive: None,
         accept_rate: Some(5),
         max_connections_per_address: Some(6),
+        proxy_protocol: None,
+        tls: None,
     };
     assert_eq!(full, expected);
     let least = read(r#""port": 80"#);
@@ -284,6 +300,7 @@ fn unix_endpoint_when_everything_is_set() {
         owner: Some("me".to_owned()),
         group: Some("us".to_owned()),
         accept_rate: Some(3),
+        proxy_protocol: None,
     };
     assert_eq!(full, expected);
     assert_eq!(read(r#""path": "./a/../b.sock""#).address, UnixAddress::Path("/node/b.sock".into()));
@@ -313,6 +330,7 @@ fn websocket_when_everything_is_set() {
     assert_eq!((transport.id.as_str(), transport.max_connections()), ("front", 7));
     let TransportProtocol::WebSocket(websocket) = transport.protocol else { panic!() };
     let expected = WebSocketOptions {
+        place: Place::new("workers[0].transports[0].options"),
         allowed_origins: vec!["https://*.example.com".to_owned()],
         allow_null_origin: false,
         external_port: Some(443),
@@ -339,12 +357,18 @@ fn websocket_when_everything_is_set() {
         show_server_version: true,
         hello_timeout: Some(Duration::from_millis(300)),
         max_send_queue: 1,
+        compression: Compression {
+            place: Place::new("workers[0].transports[0].options.compression"),
+            deflate: None,
+        },
+        enable_flash_policy: false,
+        flash_policy: None,
     };
     assert_eq!(websocket.options, expected);
     assert_eq!(websocket.serializers, [Serializer::Cbor, Serializer::Json]);
     assert_eq!(websocket.url.as_deref(), Some("wss://example.com:443/ws"));
     assert!(websocket.debug);
-    let anonymous = websocket.auth.unwrap().anonymous.unwrap();
+    let Some(AnonymousAuth::Static(anonymous)) = websocket.auth.unwrap().anonymous else { panic!() };
     assert_eq!((anonymous.role.as_str(), anonymous.authid.as_deref()), ("guest", Some("g")));
     assert_eq!(anonymous.realm.as_deref(), Some("realm1"));
 }
@@ -360,6 +384,7 @@ fn rawsocket_when_everything_is_set() {
     assert_eq!(transport.max_connections(), DEFAULT_MAX_CONNECTIONS);
     let TransportProtocol::RawSocket(rawsocket) = transport.protocol else { panic!() };
     let expected = RawSocketOptions {
+        place: Place::new("workers[0].transports[0].options"),
         max_message_size: 1024,
         hello_timeout: None,
         max_send_queue: 4096,
@@ -386,8 +411,10 @@ fn web_when_everything_is_set() {
                 "sub": {"type": "path", "paths": {"ws": {"type": "websocket", "auth": {"anonymous": {"type": "static"}}},
                                                   "info": {"type": "nodeinfo"}}}}}"#,
     );
-    let TransportProtocol::Web(web) = first_transport(&loaded).protocol else { panic!() };
+    let TransportProtocol::Web(transport) = first_transport(&loaded).protocol else { panic!() };
+    let web = transport.web;
     let options = WebOptions {
+        place: Place::new("workers[0].transports[0].options"),
         access_log: true,
         display_tracebacks: true,
         hsts: true,
@@ -398,25 +425,31 @@ fn web_when_everything_is_set() {
         idle_timeout: Some(Duration::from_secs(60)),
         allowed_hosts: Some(vec!["example.com".to_owned(), "[::1]".to_owned()]),
     };
-    assert_eq!((web.options, web.sniff_timeout), (options, None));
-    let services: Vec<_> = web.paths.iter().map(|p| (p.path.as_str(), p.service.type_name())).collect();
+    assert_eq!((web.options, transport.sniff_timeout), (options, None));
+    let services: Vec<_> = web.paths.iter().map(|p| (p.path.as_str(), p.service.kind.type_name())).collect();
     assert_eq!(services, [("/", "static"), ("j", "json"), ("old", "redirect"), ("sub", "path")]);
-    let files = StaticConfig {
-        directory: "/srv".into(),
+    let WebServiceConfig::Static(files) = &web.paths[0].service.kind else { panic!() };
+    assert_eq!(files.directory, Some("/srv".into()));
+    let options = StaticOptions {
+        place: Place::new(r#"workers[0].transports[0].paths["/"].options"#),
         enable_directory_listing: true,
         mime_types: vec![(".x".to_owned(), "text/x".to_owned()), (".y".to_owned(), "text/y".to_owned())],
         cache_timeout: None,
         default_file: Some("i.html".to_owned()),
     };
-    assert_eq!(web.paths[0].service, WebServiceConfig::Static(files));
-    let WebServiceConfig::Json(value) = &web.paths[1].service else { panic!() };
+    assert_eq!(files.options, options);
+    let WebServiceConfig::Json(value) = &web.paths[1].service.kind else { panic!() };
     assert_eq!(value.value.to_string(), r#"{"b":[1,2.5,null],"a":"é"}"#);
-    assert!(value.prettify && !value.allow_cross_origin && value.discourage_caching);
-    let WebServiceConfig::Path(nested) = &web.paths[3].service else { panic!() };
-    assert_eq!(nested.paths[0].place.as_str(), "workers[0].transports[0].paths.sub.paths.ws");
-    assert_eq!(web.paths[0].place.as_str(), r#"workers[0].transports[0].paths["/"]"#);
-    let WebServiceConfig::WebSocket(websocket) = &nested.paths[0].service else { panic!() };
-    assert_eq!(websocket.auth.as_ref().unwrap().anonymous.as_ref().unwrap().role, "anonymous");
+    let options = &value.options;
+    assert!(options.prettify && !options.allow_cross_origin && options.discourage_caching);
+    let WebServiceConfig::Path(nested) = &web.paths[3].service.kind else { panic!() };
+    assert_eq!(nested.paths[0].service.place.as_str(), "workers[0].transports[0].paths.sub.paths.ws");
+    assert_eq!(web.paths[0].service.place.as_str(), r#"workers[0].transports[0].paths["/"]"#);
+    let WebServiceConfig::WebSocket(websocket) = &nested.paths[0].service.kind else { panic!() };
+    let Some(AnonymousAuth::Static(anonymous)) = &websocket.auth.as_ref().unwrap().anonymous else {
+        panic!()
+    };
+    assert_eq!(anonymous.role, "anonymous");
 }
 
 #[test]
@@ -455,7 +488,7 @@ fn universal_when_web_is_empty() {
             r#"{{"type": "universal", "endpoint": {{"type": "tcp", "port": 1}}, "sniff_timeout": 700, "web": {web}}}"#
         ));
         let TransportProtocol::Universal(universal) = first_transport(&loaded).protocol else { panic!() };
-        let web = universal.web.unwrap();
-        assert_eq!((web.paths.len(), web.sniff_timeout), (0, Some(Duration::from_millis(700))));
+        assert_eq!(universal.sniff_timeout, Some(Duration::from_millis(700)));
+        assert!(universal.web.unwrap().paths.is_empty());
     }
 }

@@ -104,7 +104,7 @@ fn nesting_when_too_deep() {
 fn file_when_unreadable() {
     let temp = tempfile::tempdir().unwrap();
     let said = |name: &str| {
-        let loaded = load(&temp.path().join(name), &|_| None);
+        let loaded = load(&temp.path().join(name), &|_| None, Unsupported::Kept);
         assert!(loaded.node.is_none() && loaded.findings.refuse_start());
         loaded.findings.to_string()
     };

@@ -15,7 +15,7 @@ pub(crate) fn env(name: &str) -> Option<String> {
 }
 
 pub(crate) fn read(text: &str, format: Format) -> Loaded {
-    parse_str(text, format, &Context { name: "c", node_dir: Path::new("/node"), env: &env })
+    parse_str(text, format, &Context::new("c", Path::new("/node"), &env))
 }
 
 pub(crate) fn json(text: &str) -> Loaded {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use transom_config::{Purpose, load, locate};
+use transom_config::{Purpose, Unsupported, load, locate};
 
 use super::{CheckArgs, complain, say};
 
@@ -19,7 +19,7 @@ pub(super) fn run(args: CheckArgs) -> ExitCode {
         Err(error) => return failed(&error.to_string()),
     };
     say(&format!("Checking local node configuration file: {}", file.display()));
-    let findings = load(file, &env).findings;
+    let findings = load(file, &env, Unsupported::Kept).findings;
     if !findings.is_empty() {
         complain(findings.render(Purpose::Check, args.color.on(&std::io::stderr())).trim_end());
     }

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
-use transom_config::{Node, Purpose, Severity, load, locate};
+use transom_config::{Node, Purpose, Severity, Unsupported, Worker, load, locate};
 
 use super::{LogFormat, LogLevel, StartArgs, complain, say};
 use crate::logging::Format;
@@ -34,7 +34,7 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     logging::install(level, format, colors && format != Format::Json);
     logging::log_panics();
     let Some((node, source)) = configuration(&args, colors) else { return ExitCode::FAILURE };
-    let outcome = runtime(args.threads.map(usize::from), &node)
+    let outcome = runtime(args.threads.map(u32::from), &node)
         .map_err(StartError::Process)
         .and_then(|runtime| runtime.block_on(serve(&node, &source, args.shutdownafter)));
     match outcome {
@@ -79,7 +79,8 @@ fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
         info!("no configuration file in {}: running the embedded default node", located.node_dir.display());
         return Some((Node::embedded_default(), Source::Embedded { node_dir: located.node_dir }));
     };
-    let loaded = load(&file, &env);
+    let unsupported = if args.ignore_unsupported { Unsupported::LeftOut } else { Unsupported::Kept };
+    let loaded = load(&file, &env, unsupported);
     let findings = &loaded.findings;
     // What is skipped fails closed: a transport, method or role that cannot be had in full admits nobody.
     let refused = findings.has_errors() || (findings.refuse_start() && !args.ignore_unsupported);
@@ -104,11 +105,12 @@ fn make_node_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
-fn runtime(threads: Option<usize>, node: &Node) -> io::Result<Runtime> {
+fn runtime(threads: Option<u32>, node: &Node) -> io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     // 0 on the command line means one per core, whatever the file says.
-    if let Some(threads) = threads.or(node.controller.threads).filter(|threads| *threads > 0) {
-        builder.worker_threads(threads);
+    let configured = node.controller.options.threads;
+    if let Some(threads) = threads.or(configured).filter(|threads| *threads > 0) {
+        builder.worker_threads(threads as usize);
     }
     builder.thread_name("transom").enable_all().build()
 }
@@ -116,7 +118,7 @@ fn runtime(threads: Option<usize>, node: &Node) -> io::Result<Runtime> {
 async fn serve(node: &Node, source: &Source, shutdown_after: Option<u64>) -> Result<ExitCode, StartError> {
     let mut signals = Signals::install().map_err(StartError::Process)?;
     let files = limits::raise_open_files();
-    for transport in node.workers.iter().flat_map(|worker| &worker.transports) {
+    for transport in node.workers.iter().flat_map(Worker::transports) {
         if let (Some(wanted), Some(files)) = (transport.max_connections_written, files)
             && wanted as u64 > files
         {

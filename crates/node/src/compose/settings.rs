@@ -1,6 +1,8 @@
 //! The configuration's words in the terms of the crates that act on them. The crates know nothing of the configuration,
 //! so that each can be used alone.
 
+use std::time::Duration;
+
 use transom_config::{
     RawSocketConfig, Serializer as Configured, StaticConfig, WebConfig, WebSocketConfig, WebSocketOptions,
 };
@@ -59,6 +61,12 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         show_server_version,
         hello_timeout,
         max_send_queue,
+        // Refused by the reader.
+        compression: _,
+        // Ignored, which the reader says.
+        enable_flash_policy: _,
+        flash_policy: _,
+        place: _,
     } = config.options.clone();
     WebSocketSettings {
         serializers: serializers(&config.serializers),
@@ -111,12 +119,14 @@ pub(super) fn http<'a>(
     settings
 }
 
-pub(super) fn static_files(config: &StaticConfig) -> StaticSettings {
-    StaticSettings {
-        directory: config.directory.clone(),
-        enable_directory_listing: config.enable_directory_listing,
-        mime_types: config.mime_types.clone(),
-        cache_timeout: config.cache_timeout,
-        default_file: config.default_file.clone(),
-    }
+/// Nothing for files in a package, which the reader refuses.
+pub(super) fn static_files(config: &StaticConfig) -> Option<StaticSettings> {
+    let options = &config.options;
+    Some(StaticSettings {
+        directory: config.directory.clone()?,
+        enable_directory_listing: options.enable_directory_listing,
+        mime_types: options.mime_types.clone(),
+        cache_timeout: options.cache_timeout.map(|seconds| Duration::from_secs(seconds.into())),
+        default_file: options.default_file.clone(),
+    })
 }

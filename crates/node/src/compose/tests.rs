@@ -14,7 +14,7 @@ fn node(folder: &Path, keys: &str) -> Node {
         r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1"}}], "transports": [
             {{"endpoint": {{"type": "unix", "path": "s"}}, {keys}}}]}}]}}"#
     );
-    let context = Context { name: "test.json", node_dir: folder, env: &|_| None };
+    let context = Context::new("test.json", folder, &|_| None);
     let loaded = parse_str(&file, Format::Json, &context);
     assert!(
         !loaded.findings.has_errors(),

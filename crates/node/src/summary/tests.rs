@@ -14,7 +14,7 @@ fn transport(json: &str) -> Transport {
     let file = format!(
         r#"{{"version": 2, "workers": [{{"type": "router", "realms": [{{"name": "realm1"}}], "transports": [{json}]}}]}}"#
     );
-    let context = Context { name: "test.json", node_dir: Path::new("/"), env: &|_| None };
+    let context = Context::new("test.json", Path::new("/"), &|_| None);
     let loaded = parse_str(&file, Format::Json, &context);
     assert!(
         !loaded.findings.has_errors(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use transom_config::{AnonymousConfig, AuthConfig, Authorization, Realm, SlowConsumer};
+use transom_config::{AnonymousAuth, AnonymousConfig, AuthConfig, Authorization, Realm, SlowConsumer};
 use transom_router::Router;
 use transom_testkit::FakeSink;
 use transom_wamp::{CloseReason, Flow, Serializer};
@@ -56,7 +56,7 @@ fn client_that_may_not_join_gets_abort_and_the_transport_is_closed() {
     let anonymous = |role: &str, realm: Option<&str>| {
         let anonymous =
             AnonymousConfig { role: role.into(), realm: realm.map(str::to_owned), ..Default::default() };
-        Some(AuthConfig { anonymous: Some(anonymous), ..AuthConfig::default() })
+        Some(AuthConfig { anonymous: Some(AnonymousAuth::Static(anonymous)), ..AuthConfig::default() })
     };
     let roles = json!({"caller": {}});
     let table = [
@@ -91,7 +91,7 @@ fn client_that_may_not_join_gets_abort_and_the_transport_is_closed() {
 fn client_that_names_no_realm_gets_the_one_of_its_method() {
     let router = router();
     let anonymous = AnonymousConfig { realm: Some("realm1".into()), ..AnonymousConfig::default() };
-    let auth = AuthConfig { anonymous: Some(anonymous), ..AuthConfig::default() };
+    let auth = AuthConfig { anonymous: Some(AnonymousAuth::Static(anonymous)), ..AuthConfig::default() };
     let welcome = silent(&router, Some(&auth)).ask(json!([1, null, {"roles": {"caller": {}}}]));
     assert_eq!(welcome[2]["realm"], "realm1");
 }

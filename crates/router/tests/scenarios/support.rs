@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use transom_base::Clock;
 use transom_config::{
-    Allow, AnonymousConfig, AuthConfig, Authorization, MatchPolicy, Permission, Realm, Role, SlowConsumer,
+    Allow, AnonymousAuth, AnonymousConfig, AuthConfig, Authorization, MatchPolicy, Permission, Realm, Role,
+    SlowConsumer,
 };
 use transom_router::{RealmStatus, Router};
 use transom_testkit::FakeSink;
@@ -49,7 +50,7 @@ pub(crate) fn router() -> Arc<Router> {
 /// Everybody who joins gets this role.
 pub(crate) fn as_role(role: &str) -> AuthConfig {
     let anonymous = AnonymousConfig { role: role.into(), ..AnonymousConfig::default() };
-    AuthConfig { anonymous: Some(anonymous), ..AuthConfig::default() }
+    AuthConfig { anonymous: Some(AnonymousAuth::Static(anonymous)), ..AuthConfig::default() }
 }
 
 pub(crate) fn status(router: &Router) -> RealmStatus {

@@ -14,7 +14,7 @@ fn endpoints_when_wrong() {
             endpoint,
             r#""type": "tls", "port": 1"#,
             &[
-                r#"error: T.endpoint.type: invalid value "tls" for attribute "type" in listening endpoint: must be "tcp", "unix", "twisted", "onion" or "fd" (TLS is the map "tls" of an endpoint of type "tcp")"#,
+                r#"error: T.endpoint.type: invalid value "tls" for attribute "type" in listening endpoint: must be "tcp", "unix", "fd", "twisted" or "onion" (TLS is the map "tls" of an endpoint of type "tcp")"#,
             ],
         ),
         (
@@ -28,14 +28,14 @@ fn endpoints_when_wrong() {
             endpoint,
             r#""type": "tor", "port": 1"#,
             &[
-                r#"error: T.endpoint.type: invalid value "tor" for attribute "type" in listening endpoint: must be "tcp", "unix", "twisted", "onion" or "fd" ("tor" is for connecting; to be reached over Tor is "onion")"#,
+                r#"error: T.endpoint.type: invalid value "tor" for attribute "type" in listening endpoint: must be "tcp", "unix", "fd", "twisted" or "onion" ("tor" is for connecting; to be reached over Tor is "onion")"#,
             ],
         ),
         (
             endpoint,
             r#""type": "tpc", "port": 1"#,
             &[
-                r#"error: T.endpoint.type: invalid value "tpc" for attribute "type" in listening endpoint: must be "tcp", "unix", "twisted", "onion" or "fd" (did you mean "tcp"?)"#,
+                r#"error: T.endpoint.type: invalid value "tpc" for attribute "type" in listening endpoint: must be "tcp", "unix", "fd", "twisted" or "onion" (did you mean "tcp"?)"#,
             ],
         ),
         (

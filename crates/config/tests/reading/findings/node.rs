@@ -131,7 +131,7 @@ fn top_level_when_wrong() {
         (
             r#"{"version": 1}"#,
             &[
-                r#"1:13: error: version: invalid value 1 for attribute "version" in the configuration: version 1 is too old and has to be upgraded to version 2 (in version 2 the permissions call, register, publish and subscribe stand under "allow")"#,
+                r#"1:13: error: version: invalid value 1 for attribute "version" in the configuration: version 1 is too old and has to be upgraded to version 2 (`transom upgrade` does that; by hand, permissions go under "allow")"#,
             ],
         ),
         (

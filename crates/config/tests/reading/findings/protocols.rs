@@ -9,7 +9,7 @@ fn websocket_when_wrong() {
             websocket,
             r#""serializers": [], "option": {}"#,
             &[
-                r#"error: T.serializers: invalid value [] for attribute "serializers" in websocket transport: at least one serializer is needed"#,
+                r#"error: T.serializers: invalid value [] for attribute "serializers" in websocket transport: at least one is needed"#,
                 r#"error: T: unknown attribute "option" in websocket transport (did you mean "options"?)"#,
             ],
         ),
@@ -105,7 +105,7 @@ fn auth_when_wrong_or_not_built() {
             r#""auth": {"ticket": {"type": "static", "principals": {"a": {"ticket": "hunter2"}}}, "anonymous": {"type": "dynamic", "authenticator": "x"}, "tickets": {}}"#,
             &[
                 r#"warning: T.auth.ticket: attribute "ticket" in auth is valid, but this release does not run it"#,
-                r#"warning: T.auth.anonymous.type: anonymous authentication of type "dynamic" is valid, but this release does not run it"#,
+                r#"warning: T.auth.anonymous.type: anonymous authentication type "dynamic" is valid, but this release does not run it"#,
                 r#"error: T.auth: unknown attribute "tickets" in auth (known: anonymous, anonymous-proxy, cookie, cryptosign, cryptosign-proxy, scram, ticket, tls, wampcra)"#,
             ],
         ),
@@ -189,10 +189,10 @@ fn web_when_wrong() {
             web,
             r#""paths": {"/": {"type": "statics", "directory": "x"}, "a": {"directory": "x"}, "b": 5, "c": {"type": "upload"}, "d": {"type": "longpoll"}}"#,
             &[
-                r#"error: T.paths["/"].type: invalid value "statics" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "cgi", "wsgi", "resource", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "wap", "catalog" or "none" (did you mean "static"?)"#,
+                r#"error: T.paths["/"].type: invalid value "statics" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "cgi", "wap", "wsgi", "resource", "catalog" or "none" (did you mean "static"?)"#,
                 r#"error: T.paths.a: missing mandatory attribute "type" in web service"#,
                 r#"error: T.paths.b: invalid type int for attribute "b" in web paths: must be map"#,
-                r#"error: T.paths.c.type: invalid value "upload" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "cgi", "wsgi", "resource", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "wap", "catalog" or "none" (uploads are not supported)"#,
+                r#"error: T.paths.c.type: invalid value "upload" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "cgi", "wap", "wsgi", "resource", "catalog" or "none" (uploads are not supported)"#,
                 r#"warning: T.paths.d.type: web service type "longpoll" is valid, but this release does not run it"#,
             ],
         ),

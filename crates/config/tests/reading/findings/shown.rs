@@ -1,13 +1,17 @@
 //! How findings are shown, and what is never shown.
 
-use transom_config::{Finding, Place, Purpose, Severity};
+use std::path::Path;
+
+use transom_config::{
+    Context, Finding, Format, Place, Purpose, Severity, TransportProtocol, Unsupported, parse_str,
+};
 
 use super::super::support::*;
 
 #[test]
 fn finding_when_rendered() {
     let loaded = transport(
-        r#"{"type": "mqtt"}, {"type": "rawsocket", "endpoint": {"type": "tcp", "prot": 1, "port": 1}}"#,
+        r#"{"type": "mqtt", "endpoint": {"type": "tcp", "port": 2}, "options": {"realm": "realm1"}}, {"type": "rawsocket", "endpoint": {"type": "tcp", "prot": 1, "port": 1}}"#,
     );
     let shown = loaded.findings.render(Purpose::Check, false);
     assert!(
@@ -55,7 +59,7 @@ fn finding_when_the_file_is_one_long_line() {
 #[test]
 fn finding_when_added_later() {
     let mut loaded = endpoint(r#""type": "tcp", "port": 80"#);
-    let place = sound(&loaded).workers[0].transports[0].endpoint.place().clone();
+    let place = sound(&loaded).workers[0].transports()[0].endpoint.place().clone();
     loaded.findings.add(Finding::new(Severity::Error, &place, "address in use").with_hint("stop the other"));
     loaded.findings.add(Finding::new(Severity::Note, &place.key("nowhere").key("at all"), "hm"));
     loaded.findings.add(Finding::new(Severity::Note, &Place::root(), "first"));
@@ -71,9 +75,9 @@ fn finding_when_added_later() {
 
 #[test]
 fn unsupported_when_checked_and_when_started() {
-    let loaded = transport(r#"{"type": "mqtt"}"#);
+    let loaded = transport(r#"{"type": "stream.testee", "endpoint": {"type": "tcp", "port": 1}}"#);
     assert!(!loaded.findings.has_errors() && loaded.findings.refuse_start());
-    assert_eq!(loaded.node.as_ref().map(|node| node.workers[0].transports.len()), Some(0));
+    assert_eq!(loaded.node.as_ref().map(|node| node.workers[0].transports().len()), Some(1));
     let finding = loaded.findings.iter().next().unwrap();
     assert!(loaded.findings.line(finding, Purpose::Check).contains(": warning: "));
     assert!(loaded.findings.line(finding, Purpose::Start).contains(": error: "));
@@ -82,18 +86,38 @@ fn unsupported_when_checked_and_when_started() {
 /// What cannot be done as told is left out, never done with less protection.
 #[test]
 fn protection_when_not_built() {
-    use transom_config::{Authorization, TransportProtocol};
-    let tls = endpoint(r#""type": "tcp", "port": 1, "tls": {"key": "k", "certificate": "c"}"#);
-    assert!(tls.node.unwrap().workers[0].transports.is_empty());
-    let authorizer = realm(r#""roles": [{"name": "a", "authorizer": "com.x", "allow-by-default": true}]"#);
-    let role = authorizer.node.unwrap().workers[0].realms[0].roles[0].clone();
-    assert_eq!(role.authorization, Authorization::Always(false));
-    let ticket = rawsocket(r#""auth": {"ticket": {"type": "static", "principals": {}}}"#);
-    let TransportProtocol::RawSocket(config) = ticket.node.unwrap().workers[0].transports[0].protocol.clone()
-    else {
-        panic!()
+    let left_out = |inside: &str| {
+        let text = format!(r#"{{"version": 2, "workers": [{{"type": "router", {inside}}}]}}"#);
+        let context =
+            Context { name: "c", node_dir: Path::new("/node"), env: &env, unsupported: Unsupported::LeftOut };
+        let loaded = parse_str(&text, Format::Json, &context);
+        assert!(!loaded.findings.has_errors() && loaded.findings.refuse_start(), "{}", loaded.findings);
+        loaded.node.unwrap().workers.remove(0)
     };
-    assert_eq!(config.auth.map(|auth| auth.anonymous), Some(None));
+    let transports = |text: &str| left_out(&format!(r#""transports": [{text}]"#));
+    let testee = transports(r#"{"type": "stream.testee", "endpoint": {"type": "tcp", "port": 1}}"#);
+    assert!(testee.transports().is_empty());
+    let onion = r#"{"type": "onion", "port": 1, "private_key_file": "k", "embedded": true}"#;
+    let onion = transports(&format!(r#"{{"type": "rawsocket", "endpoint": {onion}}}"#));
+    assert!(onion.transports().is_empty());
+    let trustroots = transports(
+        r#"{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "auth": {
+            "cryptosign": {"type": "static", "trustroots": {}}}}"#,
+    );
+    let TransportProtocol::RawSocket(config) = &trustroots.transports()[0].protocol else { panic!() };
+    let auth = config.auth.as_ref().unwrap();
+    assert_eq!((&auth.anonymous, &auth.cryptosign), (&None, &None));
+    let paths = transports(
+        r#"{"type": "web", "endpoint": {"type": "tcp", "port": 1}, "paths": {
+            "/": {"type": "nodeinfo"}, "x": {"type": "catalog", "filename": "c"}}}"#,
+    );
+    let TransportProtocol::Web(web) = &paths.transports()[0].protocol else { panic!() };
+    assert_eq!(web.web.paths.iter().map(|path| path.path.as_str()).collect::<Vec<_>>(), ["/"]);
+    let validated = left_out(
+        r#""realms": [{"name": "realm1", "roles": [{"name": "a", "permissions": [
+            {"uri": "", "match": "prefix", "validate": {"call": "x"}}]}, {"name": "b"}]}]"#,
+    );
+    assert_eq!(validated.realms()[0].roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["b"]);
 }
 
 #[test]

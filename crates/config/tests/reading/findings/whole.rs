@@ -38,7 +38,7 @@ fn json_when_everything_is_wrong() {
         r#"13:57: error: workers[0].transports[0].endpoint.port: invalid type bool for attribute "port" in listening tcp endpoint: must be int (1..65535)"#,
         r#"13:63: error: workers[0].transports[0].endpoint: unknown attribute "hots" in listening tcp endpoint (did you mean "host"?)"#,
         r#"14:31: error: workers[0].transports[0].paths: invalid value "/app" for a path: must be one component of letters, digits, _ and -, or "/" (write "app", without slashes)"#,
-        r#"14:48: error: workers[0].transports[0].paths["/app"].type: invalid value "statics" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "cgi", "wsgi", "resource", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "wap", "catalog" or "none" (did you mean "static"?)"#,
+        r#"14:48: error: workers[0].transports[0].paths["/app"].type: invalid value "statics" for attribute "type" in web service: must be "static", "websocket", "redirect", "json", "nodeinfo", "path", "longpoll", "publisher", "caller", "webhook", "reverseproxy", "websocket-reverseproxy", "archive", "cgi", "wap", "wsgi", "resource", "catalog" or "none" (did you mean "static"?)"#,
         r#"16:17: error: workers[0].transports[1]: missing mandatory attribute in universal transport: it needs at least one of "rawsocket", "websocket", "mqtt" and "web""#,
         r#"16:76: error: workers[0].transports[1].endpoint.path: invalid value "" for attribute "path" in listening unix endpoint: must not be empty"#,
         r#"17:78: warning: workers[0].transports[2].endpoint.tls: attribute "tls" in listening tcp endpoint is valid, but this release does not run it"#,
@@ -133,7 +133,7 @@ fn syntax_when_wrong() {
 fn keys_when_given_twice() {
     let loaded =
         json(r#"{"version": 1, "version": 2, "workers": [{"type": "router", "id": "aaa", "id": "bbb"}]}"#);
-    assert_eq!(sound(&loaded).workers[0].id, "bbb");
+    assert_eq!(sound(&loaded).workers[0].id(), "bbb");
     let expected = [
         "1:16: warning: attribute \"version\" is given twice; the last one counts",
         "1:74: warning: workers[0]: attribute \"id\" is given twice; the last one counts",

@@ -1,0 +1,119 @@
+//! Kinds and checks of proxy workers.
+
+use serde_json::Value as Json;
+
+use super::describe::Shape;
+use super::finding::Severity;
+use super::kind::{Kind, flag, map};
+use super::map::Map;
+use super::tree;
+use super::val::Val;
+use super::writer::Writer;
+use crate::{ProxyConnection, ProxyEndpoint, ProxyTarget, ProxyTls, ProxyTransport, ProxyWorker};
+
+/// A number that need not be whole, not negative.
+pub(crate) fn number() -> Number {
+    Number
+}
+
+pub(crate) struct Number;
+
+impl Kind for Number {
+    type Value = Json;
+
+    fn read(&self, value: &Val<'_>) -> Option<Json> {
+        match &value.node.kind {
+            tree::Kind::Number(number) if number.as_f64().is_some_and(|n| n >= 0.0) => {
+                Some(number.clone().into())
+            }
+            tree::Kind::Number(_) => {
+                value.invalid_value("must not be negative", None);
+                None
+            }
+            _ => {
+                value.invalid_type("int or float", None);
+                None
+            }
+        }
+    }
+
+    fn write(&self, value: &Json, _: &Writer) -> Option<Json> {
+        Some(value.clone())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Number
+    }
+}
+
+/// `tls` of a proxy: a map, or `true`.
+pub(crate) struct Tls;
+
+impl Kind for Tls {
+    type Value = Option<ProxyTls>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        if value.is_map() {
+            return map::<ProxyTls>().read(value).map(Some);
+        }
+        value.bool().map(|on| on.then(ProxyTls::default))
+    }
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        map::<ProxyTls>().write(value.as_ref()?, out)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![map::<ProxyTls>().shape(), flag().shape()])
+    }
+}
+
+pub(crate) fn check_target(target: &mut ProxyTarget, map: &Map<'_>) {
+    if target.url.is_none() && target.endpoint.is_none() && !map.has("url") && !map.has("endpoint") {
+        map.missing("endpoint", Some("or \"url\""));
+    }
+}
+
+/// A proxy that proves nothing is trusted only where the system tells who it is.
+pub(crate) fn check_connection(connection: &mut ProxyConnection, map: &Map<'_>) {
+    let target = match &connection.transport {
+        ProxyTransport::WebSocket(transport) => &transport.target,
+        ProxyTransport::RawSocket(transport) => &transport.target,
+    };
+    let unix = match (&target.endpoint, &target.url) {
+        (Some(endpoint), _) => matches!(endpoint, ProxyEndpoint::Unix(_)),
+        (None, Some(url)) => url.split_once("://").is_some_and(|(_, rest)| rest.starts_with("unix:")),
+        (None, None) => return,
+    };
+    let auth = &connection.auth;
+    if auth.cryptosign.is_some() && auth.anonymous.is_some() {
+        map.conflict("auth", "give either \"cryptosign-proxy\" or \"anonymous-proxy\", not both", None);
+    }
+    if auth.cryptosign.is_none() && !unix {
+        let message =
+            "invalid value: without \"cryptosign-proxy\" a proxy may connect over Unix sockets only";
+        map.say(Severity::Error, message, Some("\"auth\": {\"cryptosign-proxy\": {\"type\": \"static\"}}"));
+    }
+}
+
+/// Routes lead to connections that are there.
+pub(crate) fn check(worker: &mut ProxyWorker, map: &Map<'_>) {
+    let Some(routes) = map.peek("routes").and_then(|routes| routes.map("proxy routes")) else { return };
+    let known = |name: &str| worker.connections.iter().any(|(known, _)| known == name);
+    for (_, _, roles) in routes.entries() {
+        let Some(roles) = roles.is_map().then(|| roles.map("proxy routes of a realm")).flatten() else {
+            continue;
+        };
+        for (_, _, names) in roles.entries() {
+            let names = if names.is_list() { names.list().unwrap_or_default() } else { vec![names] };
+            for name in names {
+                if let Some(text) = name.as_str()
+                    && !known(text)
+                    && !map.peek("connections").is_some_and(|c| c.map("").is_some_and(|c| c.has(text)))
+                {
+                    name.invalid_value("there is no connection of this name", None);
+                }
+            }
+        }
+    }
+}

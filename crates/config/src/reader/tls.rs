@@ -1,0 +1,59 @@
+//! Checks of TLS.
+
+use super::finding::Severity;
+use super::map::Map;
+use crate::{ClientAuth, TlsConnectConfig, TlsListenConfig};
+
+pub(crate) fn check_listening(config: &mut TlsListenConfig, map: &Map<'_>) {
+    match (config.client_auth, config.ca_certificates.is_empty()) {
+        (None, false) => {
+            let message = "clients without a certificate of one of these authorities are refused";
+            let hint = Some("\"client_auth\" says otherwise");
+            map.say_at_key(Severity::Note, "ca_certificates", message, hint);
+        }
+        (Some(ClientAuth::Optional | ClientAuth::Required), true) => {
+            let why = "certificates of clients cannot be verified without \"ca_certificates\"";
+            map.conflict("client_auth", why, None);
+        }
+        (Some(ClientAuth::None), false) => {
+            map.ignored(Severity::Warning, "ca_certificates", "\"client_auth\" is \"none\"");
+        }
+        _ => {}
+    }
+    if map.has("ca_certificates") && config.ca_certificates.is_empty() && config.client_auth.is_none() {
+        map.say_at_key(
+            Severity::Warning,
+            "ca_certificates",
+            "without any authority, clients are not asked for certificates",
+            None,
+        );
+    }
+}
+
+pub(crate) fn listening_trap(key: &str) -> Option<String> {
+    match key {
+        "hostname" => Some("only connecting endpoints have it".to_owned()),
+        "version" => Some("the least version is \"min_version\"".to_owned()),
+        _ => None,
+    }
+}
+
+pub(crate) fn check_connecting(config: &mut TlsConnectConfig, map: &Map<'_>) {
+    match (&config.key, &config.certificate) {
+        (Some(_), None) => map.missing("certificate", Some("it belongs to \"key\"")),
+        (None, Some(_)) => {
+            map.ignored(Severity::Warning, "certificate", "without its \"key\" it cannot be shown");
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn connecting_trap(key: &str) -> Option<String> {
+    match key {
+        "ciphers" | "dhparam" | "chain_certificates" | "client_auth" | "certificates" | "session_tickets" => {
+            Some("only listening endpoints have it".to_owned())
+        }
+        "ca_certificate" => Some("did you mean \"ca_certificates\" (a list)?".to_owned()),
+        _ => None,
+    }
+}
