@@ -141,8 +141,14 @@ fn text(string: &str, out: &mut String) {
     if word && !taken_for_other {
         out.push_str(string);
     } else {
-        // A JSON text is a YAML text in double quotes.
-        let _ = write!(out, "{}", Json::from(string));
+        // A JSON text is a YAML text in double quotes, but for characters that YAML wants escaped.
+        for c in Json::from(string).to_string().chars() {
+            if matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            } else {
+                out.push(c);
+            }
+        }
     }
 }
 
