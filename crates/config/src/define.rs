@@ -80,9 +80,9 @@ macro_rules! map {
 
                 #[allow(unused_variables, reason = "a map may have no keys")]
                 fn write_fields(&self, out: &mut Writer) {
+                    $($( out.part(&$pgroup, &self.$pf); )*)?
                     $($( out.key($crate::define::map!(@key $rf $($rk)?), &$rkind, &self.$rf); )*)?
                     $($( out.key($crate::define::map!(@key $of $($ok)?), &$okind, &self.$of); )*)?
-                    $($( out.part(&$pgroup, &self.$pf); )*)?
                 }
 
                 fn define(definition: &mut Definition) {

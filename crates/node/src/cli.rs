@@ -3,14 +3,18 @@
 //! 0: done; 1: the configuration is wrong or the node cannot start; 2: the command line is wrong.
 
 mod check;
+mod convert;
+mod init;
+mod schema;
 mod start;
 mod version;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use transom_config::locate;
 
 /// A WAMP node in one binary: WebSocket, RawSocket and HTTP on TCP and Unix sockets, routed between them.
 #[derive(Debug, Parser)]
@@ -26,7 +30,15 @@ enum Command {
     /// Start the node and run it until SIGINT or SIGTERM.
     Start(StartArgs),
     /// Check the node's configuration and say all that is wrong with it.
-    Check(CheckArgs),
+    Check(check::CheckArgs),
+    /// Write the configuration in the other notation: JSON as YAML, YAML as JSON.
+    Convert(convert::ConvertArgs),
+    /// Bring the configuration from version 1 to version 2.
+    Upgrade(convert::UpgradeArgs),
+    /// Write a configuration to start from.
+    Init(init::InitArgs),
+    /// Print the schema of configurations, for editors and for people.
+    Schema(schema::SchemaArgs),
     /// Print the version of the program and of what it stands on.
     Version,
 }
@@ -65,15 +77,9 @@ struct StartArgs {
     /// authentication or permissions.
     #[arg(long)]
     ignore_unsupported: bool,
-}
-
-#[derive(Debug, Args)]
-struct CheckArgs {
-    #[command(flatten)]
-    place: Place,
-    /// Whether to use colours.
-    #[arg(long, value_enum, default_value_t)]
-    color: Color,
+    /// Print the configuration in effect, every default filled in and secrets masked, and do not start.
+    #[arg(long)]
+    print_config: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -126,7 +132,11 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or_else(|| Command::Start(StartArgs::default())) {
         Command::Start(args) => start::run(args),
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Upgrade(args) => convert::run_upgrade(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Version => version::run(),
     }
 }
@@ -134,6 +144,25 @@ pub fn main() -> ExitCode {
 /// Prints to standard output. A reader that went away is no reason to fail.
 fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Says why it did not work, as scripts expect it, and fails.
+fn failed(why: &str) -> ExitCode {
+    say(&format!("Error: {why}"));
+    ExitCode::FAILURE
+}
+
+/// An environment variable.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The configuration file, for commands that need one.
+fn configuration_file(place: &Place) -> Result<PathBuf, String> {
+    let cwd = std::env::current_dir().map_err(|error| format!("the working directory is gone: {error}"))?;
+    let located = locate(place.cbdir.as_deref(), place.config.as_deref(), &env, &cwd);
+    let located = located.map_err(|error| error.to_string())?;
+    located.require_file().map(Path::to_path_buf).map_err(|error| error.to_string())
 }
 
 /// Prints to standard error, likewise.

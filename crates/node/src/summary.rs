@@ -73,7 +73,6 @@ fn websocket_paths(protocol: &TransportProtocol) -> Vec<String> {
     let mut found = Vec::new();
     match protocol {
         TransportProtocol::WebSocket(_) => found.push("/ws".to_owned()),
-        _ => {}
         TransportProtocol::Web(web) => below(&web.web.paths, "", &mut found),
         TransportProtocol::Universal(universal) => {
             match &universal.websocket {
@@ -87,6 +86,7 @@ fn websocket_paths(protocol: &TransportProtocol) -> Vec<String> {
                 below(&web.paths, "", &mut found);
             }
         }
+        _ => {}
     }
     found
 }

@@ -143,7 +143,10 @@ fn text(string: &str, out: &mut String) {
     } else {
         // A JSON text is a YAML text in double quotes, but for characters that YAML wants escaped.
         for c in Json::from(string).to_string().chars() {
-            if matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') {
+            if matches!(
+                c,
+                '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            ) {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             } else {
                 out.push(c);

@@ -166,6 +166,31 @@ impl Findings {
         self.has_errors() || self.count(Severity::Unsupported) > 0
     }
 
+    /// For machines: the file, whether it is right, and each finding with severity, place, message, hint, and where it
+    /// stands: `line` and `column` count from 1, `start` and `end` are bytes.
+    pub fn to_json(&self, purpose: Purpose) -> serde_json::Value {
+        let findings = self.iter().map(|finding| {
+            let mut json = serde_json::json!({
+                "severity": finding.severity.word(purpose),
+                "unsupported": finding.severity == Severity::Unsupported,
+                "path": finding.place.as_str(),
+                "message": finding.message,
+            });
+            if let Some(hint) = &finding.hint {
+                json["hint"] = hint.as_str().into();
+            }
+            if let Some(span) = finding.span {
+                json["line"] = span.line.into();
+                json["column"] = span.column.into();
+                json["start"] = span.start.into();
+                json["end"] = span.end.into();
+            }
+            json
+        });
+        let findings: Vec<_> = findings.collect();
+        serde_json::json!({"file": self.name, "ok": !self.has_errors(), "findings": findings})
+    }
+
     /// The one-line form of a finding, with file, line and column in front.
     pub fn line(&self, finding: &Finding, purpose: Purpose) -> String {
         let word = finding.severity.word(purpose);

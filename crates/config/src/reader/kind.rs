@@ -48,6 +48,11 @@ pub(crate) trait Kind {
         false
     }
 
+    /// Whether the value can be left out by itself if this release does not run it.
+    fn is_whole(&self) -> bool {
+        false
+    }
+
     /// How a default is shown.
     fn default_shown(&self, default: &Self::Value) -> Option<Json> {
         self.write(default, &Writer::masked())

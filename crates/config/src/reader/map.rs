@@ -109,11 +109,12 @@ impl<'t> Map<'t> {
         &self,
         key: &'static str,
         kind: &K,
-        default: impl FnOnce() -> K::Value,
+        default: impl Fn() -> K::Value,
         status: &Status,
     ) -> K::Value {
         let Some(value) = self.get(key) else { return kind.absent(self, key).unwrap_or_else(default) };
         let Some(read) = kind.read(&value) else { return default() };
+        let unsupported = self.cx.unsupported.get();
         match status {
             Status::Works => {}
             Status::Ignored { always: false, .. } | Status::Unsupported { always: false, .. } => {
@@ -123,6 +124,9 @@ impl<'t> Map<'t> {
                 }
             }
             Status::Unsupported { .. } | Status::Ignored { .. } => self.report(key, &value, status),
+        }
+        if kind.is_whole() && self.cx.unsupported.replace(unsupported) > unsupported && self.cx.leave_out {
+            return default();
         }
         read
     }

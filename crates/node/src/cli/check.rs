@@ -2,37 +2,58 @@
 
 use std::process::ExitCode;
 
-use transom_config::{Purpose, Unsupported, load, locate};
+use clap::{Args, ValueEnum};
+use transom_config::{Purpose, Severity, Unsupported, load, to_json};
 
-use super::{CheckArgs, complain, say};
+use super::{Color, Place, complain, failed, say};
 
-pub(super) fn run(args: CheckArgs) -> ExitCode {
-    let env = |name: &str| std::env::var(name).ok();
-    let cwd = match std::env::current_dir() {
-        Ok(cwd) => cwd,
-        Err(error) => return failed(&format!("the working directory is gone: {error}")),
+/// Arguments of `transom check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    place: Place,
+    /// How to say it.
+    #[arg(long, value_enum, default_value_t)]
+    format: CheckFormat,
+    /// Whether to use colours.
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For people: each finding with its line and a caret under the very token.
+    #[default]
+    Text,
+    /// For machines: one JSON object.
+    Json,
+}
+
+pub(super) fn run(args: &CheckArgs) -> ExitCode {
+    let file = match super::configuration_file(&args.place) {
+        Ok(file) => file,
+        Err(problem) if args.format == CheckFormat::Json => {
+            say(&serde_json::json!({"ok": false, "error": problem, "findings": []}).to_string());
+            return ExitCode::FAILURE;
+        }
+        Err(problem) => return failed(&problem),
     };
-    let located = locate(args.place.cbdir.as_deref(), args.place.config.as_deref(), &env, &cwd);
-    let file = match located.as_ref().map(|located| located.require_file()) {
-        Ok(Ok(file)) => file,
-        Ok(Err(error)) => return failed(&error.to_string()),
-        Err(error) => return failed(&error.to_string()),
-    };
-    say(&format!("Checking local node configuration file: {}", file.display()));
-    let findings = load(file, &env, Unsupported::Kept).findings;
+    if args.format == CheckFormat::Text {
+        say(&format!("Checking local node configuration file: {}", file.display()));
+    }
+    let findings = load(&file, &super::env, Unsupported::Kept).findings;
+    let errors = findings.count(Severity::Error);
+    if args.format == CheckFormat::Json {
+        say(to_json(&findings.to_json(Purpose::Check)).trim_end());
+        return if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if !findings.is_empty() {
         complain(findings.render(Purpose::Check, args.color.on(&std::io::stderr())).trim_end());
     }
-    if findings.has_errors() {
-        let errors = findings.count(transom_config::Severity::Error);
+    if errors > 0 {
         let number = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
         return failed(&format!("{number} in {}", file.display()));
     }
     say("Ok, node configuration looks good!");
     ExitCode::SUCCESS
-}
-
-fn failed(why: &str) -> ExitCode {
-    say(&format!("Error: {why}"));
-    ExitCode::FAILURE
 }

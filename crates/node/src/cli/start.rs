@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, info, warn};
 
-use transom_config::{Node, Purpose, Severity, Unsupported, Worker, load, locate};
+use transom_config::{Node, Purpose, Severity, Unsupported, Worker, load, locate, to_json};
 
 use super::{LogFormat, LogLevel, StartArgs, complain, say};
 use crate::logging::Format;
@@ -34,6 +34,10 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     logging::install(level, format, colors && format != Format::Json);
     logging::log_panics();
     let Some((node, source)) = configuration(&args, colors) else { return ExitCode::FAILURE };
+    if args.print_config {
+        say(to_json(&node.effective()).trim_end());
+        return ExitCode::SUCCESS;
+    }
     let outcome = runtime(args.threads.map(u32::from), &node)
         .map_err(StartError::Process)
         .and_then(|runtime| runtime.block_on(serve(&node, &source, args.shutdownafter)));
@@ -59,9 +63,8 @@ enum Source {
 
 /// The configuration, when a node may start from it. Otherwise what is wrong has been said.
 fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
-    let env = |name: &str| std::env::var(name).ok();
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let located = match locate(args.place.cbdir.as_deref(), args.place.config.as_deref(), &env, &cwd) {
+    let located = match locate(args.place.cbdir.as_deref(), args.place.config.as_deref(), &super::env, &cwd) {
         Ok(located) => located,
         Err(problem) => {
             complain(&format!("Error: {problem}"));
@@ -80,7 +83,7 @@ fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
         return Some((Node::embedded_default(), Source::Embedded { node_dir: located.node_dir }));
     };
     let unsupported = if args.ignore_unsupported { Unsupported::LeftOut } else { Unsupported::Kept };
-    let loaded = load(&file, &env, unsupported);
+    let loaded = load(&file, &super::env, unsupported);
     let findings = &loaded.findings;
     // What is skipped fails closed: a transport, method or role that cannot be had in full admits nobody.
     let refused = findings.has_errors() || (findings.refuse_start() && !args.ignore_unsupported);

@@ -124,8 +124,9 @@ async fn upgrade_when_websocket_is_there_is_granted() {
 async fn start_when_an_endpoint_cannot_be_had_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = node(folder.path(), r#""type": "rawsocket""#);
-    let again = node.workers[0].transports[0].clone();
-    node.workers[0].transports.push(again);
+    let again = node.workers[0].transports()[0].clone();
+    let transom_config::Worker::Router(router) = &mut node.workers[0] else { panic!() };
+    router.transports.push(again);
     let error = RunningNode::start(&node).await.map(|_| ()).unwrap_err();
     assert!(error.is_address_in_use(), "{error}");
     assert!(error.to_string().contains("transports[0].endpoint"), "{error}");

@@ -21,7 +21,7 @@ fn transport(json: &str) -> Transport {
         "{}",
         loaded.findings.render(transom_config::Purpose::Check, false)
     );
-    loaded.node.unwrap().workers.remove(0).transports.remove(0)
+    loaded.node.unwrap().workers[0].transports()[0].clone()
 }
 
 fn running(json: &str, bound: BoundAddr) -> RunningTransport {

@@ -32,6 +32,10 @@ impl<K: Kind> Kind for Maybe<K> {
     fn shape(&self) -> Shape {
         self.kind.shape()
     }
+
+    fn is_whole(&self) -> bool {
+        self.kind.is_whole()
+    }
 }
 
 /// A value that must be there, although code can do without.

@@ -141,4 +141,8 @@ impl<K: Kind> Kind for Whole<K> {
     fn shape(&self) -> Shape {
         self.kind.shape()
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
