@@ -85,7 +85,7 @@ fn upgraded(rule: &Json) -> Json {
     let flat = !old.contains_key("allow");
     let rest = old.iter().filter(|(key, _)| {
         let known = ["uri", "match", "allow", "disclose", "cache"].contains(&key.as_str());
-        !known && !(flat && ACTIONS.contains(&key.as_str()))
+        !(known || flat && ACTIONS.contains(&key.as_str()))
     });
     new.extend(rest.map(|(key, value)| (key.clone(), value.clone())));
     Json::Object(new)

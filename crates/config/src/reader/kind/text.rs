@@ -250,9 +250,12 @@ impl Kind for SecretText {
     }
 }
 
+/// The counter of a kind of IDs.
+type Counter = fn(&Ids) -> &Cell<u32>;
+
 /// An ID, or else the next default one of `prefix`. `strict`: one that does not follow the pattern is an error instead of
 /// a warning.
-pub(crate) fn id(prefix: &'static str, counter: fn(&Ids) -> &Cell<u32>, strict: bool) -> Id {
+pub(crate) fn id(prefix: &'static str, counter: Counter, strict: bool) -> Id {
     Id { numbered: Some((prefix, counter)), strict }
 }
 
@@ -262,7 +265,7 @@ pub(crate) fn name_of(strict: bool) -> Id {
 }
 
 pub(crate) struct Id {
-    numbered: Option<(&'static str, fn(&Ids) -> &Cell<u32>)>,
+    numbered: Option<(&'static str, Counter)>,
     strict: bool,
 }
 
