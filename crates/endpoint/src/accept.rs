@@ -1,27 +1,32 @@
 //! The loop that accepts connections: each gets a place below the limits and a task of its own, or is reset at once.
 //! The loop never waits for a peer and survives a shortage of descriptors.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
-use std::net::IpAddr;
+use std::fs::File;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 use transom_base::{
-    Address, ConnId, ConnScope, ConnectionHandler, Counters, DrainWatch, ErrorKind, Limit, Phase, ServeError,
+    Address, ConnId, ConnScope, Connection, ConnectionHandler, Counters, Deadline, DrainWatch, ErrorKind,
+    Limit, Phase, ServeError, Serving, in_phases,
 };
 
+use crate::addresses::{Addresses, Place};
 use crate::rate::Rate;
 use crate::refusals::Refusals;
-use crate::{AcceptError, Accepted, Listener, accept_error};
+use crate::upgraded::step_failed;
+use crate::{AcceptError, Accepted, Listener, ProxyProtocol, Upgrade, accept_error};
 
 /// The first pause after the system was short of descriptors, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+const PER_ADDRESS: &str = "max_connections_per_address";
 
 /// How connections are accepted.
 pub struct Accepting {
@@ -31,10 +36,13 @@ pub struct Accepting {
     pub handler: Arc<dyn ConnectionHandler>,
     /// How many may be open at once.
     pub limit: Arc<Limit>,
-    /// How many may be open at once from one IPv4 address or IPv6 /64; none = no limit.
+    /// How many may be open at once from one IPv4 address or IPv6 /64; none = no limit. A proxy's clients are counted
+    /// by what its header says of them, and the proxy itself is not.
     pub max_per_address: Option<u32>,
     /// New connections per second, and as many at once; none = no limit.
     pub accept_rate: Option<u32>,
+    /// The proxies before this port; none = nobody is believed.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Accepting ends when the node drains; the connections follow it on their own.
     pub drain: DrainWatch,
     /// What is counted.
@@ -55,6 +63,7 @@ impl Accepting {
             limit: Limit::new(max_connections),
             max_per_address: None,
             accept_rate: None,
+            proxy_protocol: None,
             drain,
             counters: Arc::default(),
         }
@@ -71,7 +80,9 @@ impl fmt::Debug for Accepting {
 pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) -> std::io::Result<()> {
     let mut watch = accepting.drain.clone();
     let mut draining = std::pin::pin!(watch.reached(Phase::Draining));
-    let mut gate = Gate::new(accepting);
+    let mut rate = accepting.accept_rate.map(|rate| Rate::new(rate, Instant::now()));
+    let gate = Arc::new(Gate::new(accepting));
+    let mut spare = Spare::new();
     let mut pause = FIRST_PAUSE;
     let result = loop {
         let accepted = tokio::select! {
@@ -82,7 +93,12 @@ pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) 
         let failure = match accepted {
             Ok(accepted) => {
                 pause = FIRST_PAUSE;
-                gate.admit(accepted);
+                if rate.as_mut().is_none_or(|rate| rate.take(Instant::now())) {
+                    gate.admit(accepted);
+                } else {
+                    gate.refused("accept_rate");
+                    accepted.reset();
+                }
                 continue;
             }
             Err(failure) => failure,
@@ -93,6 +109,9 @@ pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) 
             }
             AcceptError::Exhausted => {
                 gate.refused(&format!("the system is short of resources ({failure})"));
+                if spare.refuse(&failure, &mut *listener).await {
+                    continue;
+                }
                 tokio::select! {
                     biased;
                     () = &mut draining => break Ok(()),
@@ -106,60 +125,129 @@ pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) 
     result
 }
 
+/// A descriptor held back: when there is no other, a client is told so by a reset instead of waiting in the queue.
+struct Spare(Option<File>);
+
+impl Spare {
+    fn new() -> Self {
+        Spare(File::open("/dev/null").ok())
+    }
+
+    /// Takes one connection with the spare descriptor and resets it. Whether there was one.
+    async fn refuse(&mut self, failure: &std::io::Error, listener: &mut dyn Listener) -> bool {
+        let no_descriptor = [Errno::EMFILE, Errno::ENFILE].map(|errno| Some(errno as i32));
+        let mut refused = false;
+        if no_descriptor.contains(&failure.raw_os_error()) && self.0.take().is_some() {
+            let mut accept = listener.accept();
+            let now = std::future::poll_fn(|cx| match accept.as_mut().poll(cx) {
+                Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+                Poll::Pending => Poll::Ready(None),
+            });
+            if let Some(accepted) = now.await {
+                accepted.reset();
+                refused = true;
+            }
+        }
+        // Somebody else may have been faster; then it is tried again at the next failure.
+        if self.0.is_none() {
+            *self = Spare::new();
+        }
+        refused
+    }
+}
+
 /// Decides which connections are let in.
 struct Gate {
-    how: Arc<Accepting>,
-    rate: Option<Rate>,
+    how: Accepting,
     addresses: Option<Arc<Addresses>>,
-    refusals: Refusals,
+    refusals: Mutex<Refusals>,
+}
+
+/// What a proxy's header led to, kept until the connection ends.
+struct Forwarded {
+    client: Address,
+    _place: Option<Place>,
 }
 
 impl Gate {
     fn new(accepting: Accepting) -> Self {
         Gate {
-            rate: accepting.accept_rate.map(|rate| Rate::new(rate, Instant::now())),
             addresses: accepting.max_per_address.map(Addresses::new),
-            refusals: Refusals::default(),
-            how: Arc::new(accepting),
+            refusals: Mutex::default(),
+            how: accepting,
         }
     }
 
-    fn admit(&mut self, accepted: Accepted) {
-        if self.rate.as_mut().is_some_and(|rate| !rate.take(Instant::now())) {
-            self.refused("accept_rate");
-            return accepted.reset();
-        }
+    fn admit(self: &Arc<Self>, accepted: Accepted) {
         let Some(permit) = self.how.limit.acquire() else {
             self.refused("max_connections");
             return accepted.reset();
         };
-        let place = match (&self.addresses, &accepted.info.peer) {
-            (Some(addresses), Address::Tcp(peer)) => match addresses.acquire(peer.ip()) {
-                Some(place) => Some(place),
-                None => {
-                    self.refused("max_connections_per_address");
-                    return accepted.reset();
-                }
-            },
-            _ => None,
+        let peer = accepted.info.peer.clone();
+        let by_proxy = self.how.proxy_protocol.as_ref().is_some_and(|proxy| proxy.is_proxy(&peer));
+        let Ok(place) = (if by_proxy { Ok(None) } else { self.place(&peer) }) else {
+            return accepted.reset();
         };
-        let how = self.how.clone();
-        let scope = ConnScope::new(how.drain.clone(), how.counters.clone(), Some(permit));
-        let (id, peer) = (scope.id, accepted.info.peer.clone());
-        debug!(transport = %how.transport, conn = %id, %peer, "connection accepted");
-        let open = Open::new(&how.counters);
-        let serving = how.handler.serve(accepted.into_connection(), scope);
+        let scope = ConnScope::new(self.how.drain.clone(), self.how.counters.clone(), Some(permit));
+        let id = scope.id;
+        debug!(transport = %self.how.transport, conn = %id, %peer, "connection accepted");
+        let open = Open::new(&self.how.counters);
+        let conn = accepted.into_connection();
+        let (serving, forwarded) = match &self.how.proxy_protocol {
+            None => (self.how.handler.serve(conn, scope), None),
+            Some(proxy) => {
+                let forwarded = Arc::default();
+                (
+                    self.clone().after_header(proxy.clone(), conn, scope, Arc::clone(&forwarded)),
+                    Some(forwarded),
+                )
+            }
+        };
+        let gate = self.clone();
         // Nothing but the handler's own future and a few words for the end.
         tokio::spawn(async move {
             let result = serving.await;
-            ended(&how, id, &peer, result);
+            let client = forwarded.as_ref().and_then(|known| known.get()).map(|known| &known.client);
+            ended(&gate.how, id, &peer, client, result);
             drop((place, open));
         });
     }
 
-    fn refused(&mut self, by: &str) {
+    /// Serves a connection once its PROXY header is read, or once it is clear that there is none.
+    fn after_header(
+        self: Arc<Self>,
+        proxy: ProxyProtocol,
+        conn: Connection,
+        scope: ConnScope,
+        forwarded: Arc<OnceLock<Forwarded>>,
+    ) -> Serving {
+        in_phases(async move {
+            let conn = proxy.apply(conn, Deadline::after(proxy.timeout())).await.map_err(step_failed)?;
+            if conn.info.forwarded_for.is_some() {
+                let client = conn.info.client();
+                debug!(transport = %self.how.transport, conn = %scope.id, %client, "the proxy named its client");
+                let place = self.place(&client).map_err(|()| ServeError::Limit(PER_ADDRESS.into()))?;
+                // Nobody else sets it.
+                let _ = forwarded.set(Forwarded { client, _place: place });
+            }
+            Ok(self.how.handler.serve(conn, scope))
+        })
+    }
+
+    /// A place below the limit for one address; none when it does not count, an error when there is none left.
+    fn place(&self, client: &Address) -> Result<Option<Place>, ()> {
+        let (Some(addresses), Address::Tcp(client)) = (&self.addresses, client) else { return Ok(None) };
+        let place = addresses.acquire(client.ip());
+        if place.is_none() {
+            self.refused(PER_ADDRESS);
+        }
+        place.map(Some).ok_or(())
+    }
+
+    fn refused(&self, by: &str) {
         self.how.counters.refused.fetch_add(1, Ordering::Relaxed);
-        if let Some(number) = self.refusals.note(Instant::now()) {
+        let noted = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now());
+        if let Some(number) = noted {
             let limit = &self.how.limit;
             warn!(
                 transport = %self.how.transport, refused = number, open = limit.open(), max_connections = limit.max(),
@@ -170,10 +258,17 @@ impl Gate {
 }
 
 /// The one log line about the end of a connection.
-fn ended(how: &Accepting, conn: ConnId, peer: &Address, result: Result<(), ServeError>) {
+fn ended(
+    how: &Accepting,
+    conn: ConnId,
+    peer: &Address,
+    client: Option<&Address>,
+    result: Result<(), ServeError>,
+) {
     let (transport, handler) = (&how.transport, how.handler.name());
+    let client = client.map(tracing::field::display);
     let Err(fault) = result else {
-        debug!(%transport, %conn, %peer, handler, "connection closed");
+        debug!(%transport, %conn, %peer, client, handler, "connection closed");
         return;
     };
     let kind = fault.kind();
@@ -183,12 +278,14 @@ fn ended(how: &Accepting, conn: ConnId, peer: &Address, result: Result<(), Serve
     };
     match kind {
         ErrorKind::PeerClosed => {
-            debug!(%transport, %conn, %peer, handler, kind = kind.label(), "connection ended: {text}");
+            debug!(%transport, %conn, %peer, client, handler, kind = kind.label(), "connection ended: {text}");
         }
         _ if kind.is_peers_fault() => {
-            info!(%transport, %conn, %peer, handler, kind = kind.label(), "connection ended: {text}");
+            info!(%transport, %conn, %peer, client, handler, kind = kind.label(), "connection ended: {text}");
         }
-        _ => error!(%transport, %conn, %peer, handler, kind = kind.label(), "connection ended: {text}"),
+        _ => {
+            error!(%transport, %conn, %peer, client, handler, kind = kind.label(), "connection ended: {text}")
+        }
     }
 }
 
@@ -206,84 +303,5 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Open connections by where they come from. Holds no more entries than there are open connections.
-struct Addresses {
-    max: u32,
-    open: Mutex<HashMap<Origin, u32>>,
-}
-
-/// Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
-    V4(u32),
-    V6(u64),
-}
-
-/// One place of an origin, free again when dropped.
-struct Place {
-    addresses: Arc<Addresses>,
-    origin: Origin,
-}
-
-impl Addresses {
-    fn new(max: u32) -> Arc<Self> {
-        Arc::new(Addresses { max, open: Mutex::default() })
-    }
-
-    fn acquire(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
-        let origin = match ip.to_canonical() {
-            IpAddr::V4(ip) => Origin::V4(ip.to_bits()),
-            IpAddr::V6(ip) => Origin::V6((ip.to_bits() >> 64) as u64),
-        };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(origin).or_insert(0);
-        if *count >= self.max {
-            return None;
-        }
-        *count += 1;
-        Some(Place { addresses: self.clone(), origin })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = open.entry(self.origin) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn address_when_it_has_its_share_is_refused_and_others_are_not() {
-        let addresses = Addresses::new(2);
-        let take = |ip: &str| addresses.acquire(ip.parse().unwrap());
-        let first = take("192.0.2.1").unwrap();
-        let _second = take("::ffff:192.0.2.1").unwrap();
-        assert!(take("192.0.2.1").is_none());
-        assert!(take("192.0.2.2").is_some());
-        drop(first);
-        assert!(take("192.0.2.1").is_some());
-    }
-
-    #[test]
-    fn address_when_ipv6_counts_by_its_network() {
-        let addresses = Addresses::new(1);
-        let take = |ip: &str| addresses.acquire(ip.parse().unwrap());
-        let first = take("2001:db8::1").unwrap();
-        assert!(take("2001:db8::2").is_none());
-        assert!(take("2001:db8:0:1::1").is_some());
-        drop(first);
-        assert!(addresses.open.lock().unwrap().is_empty());
     }
 }

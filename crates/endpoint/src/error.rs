@@ -108,6 +108,16 @@ pub enum EndpointError {
         /// The other end.
         target: String,
     },
+    /// A setting has a value that does not exist.
+    #[error("{option} is {value}; allowed is {allowed}")]
+    OutOfRange {
+        /// The setting, by its key.
+        option: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it can be set to.
+        allowed: &'static str,
+    },
     /// A step such as TLS failed.
     #[error("{step}")]
     Upgrade {
@@ -133,6 +143,7 @@ impl EndpointError {
         match self {
             EndpointError::Resolve { .. }
             | EndpointError::NoAddress { .. }
+            | EndpointError::OutOfRange { .. }
             | EndpointError::PathTooLong { .. }
             | EndpointError::NoSuchOwner { .. } => ErrorKind::Config,
             EndpointError::Bind { .. }

@@ -23,8 +23,10 @@
 //! ```
 
 mod accept;
+mod addresses;
 mod connection;
 mod error;
+pub mod proxy;
 mod rate;
 mod refusals;
 mod tcp;
@@ -35,6 +37,7 @@ mod upgraded;
 pub use accept::{Accepting, accept_loop};
 pub use connection::Accepted;
 pub use error::{AcceptError, EndpointError, accept_error};
+pub use proxy::{ProxyProtocol, ProxyProtocolSettings};
 pub use tcp::{TcpConnector, TcpListener};
 pub use traits::{BoundAddr, Connector, EndpointStatus, Listener, Upgrade};
 pub use unix::{UnixConnector, UnixListener};

@@ -42,7 +42,7 @@ impl ConnectionHandler for Upgraded {
         let (steps, handler) = (self.steps.clone(), self.handler.clone());
         in_phases(async move {
             for step in steps.iter() {
-                conn = step.upgrade.apply(conn, Deadline::after(step.timeout)).await.map_err(failed)?;
+                conn = step.upgrade.apply(conn, Deadline::after(step.timeout)).await.map_err(step_failed)?;
             }
             Ok(handler.serve(conn, scope))
         })
@@ -55,9 +55,11 @@ impl fmt::Debug for Upgraded {
     }
 }
 
-fn failed(error: EndpointError) -> ServeError {
+/// The end of a connection whose step was not taken.
+pub(crate) fn step_failed(error: EndpointError) -> ServeError {
     let text = error.chain();
     match error.kind() {
+        ErrorKind::PeerClosed => ServeError::Io(std::io::Error::other(text)),
         ErrorKind::Timeout => ServeError::Timeout(text),
         ErrorKind::Limit => ServeError::Limit(text),
         ErrorKind::Config | ErrorKind::Bind | ErrorKind::Internal => ServeError::Internal(text),

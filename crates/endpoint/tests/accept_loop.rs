@@ -165,11 +165,44 @@ async fn shortage_of_descriptors_is_survived_with_pauses() {
     tokio::spawn(accept_loop(Box::new(listener), accepting));
     stream.write_u8(1).await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), 1);
-    // 10 + 20 + … + 640 + 1000 + 1000 + 1000 ms.
-    assert_eq!(before.elapsed(), Duration::from_millis(4270));
+    // Each time once more with the descriptor held back, so 10 + 20 + 40 + 80 + 160 ms.
+    assert_eq!(before.elapsed(), Duration::from_millis(310));
     assert_eq!(status.borrow().accept_errors, 11);
     assert!(status.borrow().last_error.is_some());
-    assert_eq!(counters.refused.load(Ordering::Relaxed), 10);
+    assert_eq!(counters.refused.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shortage_that_lasts_is_looked_at_once_a_second() {
+    let (listener, connector) = memory_listener();
+    let accepting = Accepting::new("short", Arc::new(Echo), 10, DrainWatch::never());
+    let before = Instant::now();
+    for _ in 0..10 {
+        connector.fail(io::Error::from_raw_os_error(nix::libc::ENOBUFS));
+    }
+    let mut stream = connector.stream().unwrap();
+    tokio::spawn(accept_loop(Box::new(listener), accepting));
+    stream.write_u8(1).await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), 1);
+    // 10 + 20 + … + 640 + 1000 + 1000 + 1000 ms.
+    assert_eq!(before.elapsed(), Duration::from_millis(4270));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_for_which_no_descriptor_is_left_is_refused_at_once() {
+    let (listener, connector) = memory_listener();
+    let accepting = Accepting::new("short", Arc::new(Echo), 10, DrainWatch::never());
+    let counters = accepting.counters.clone();
+    let before = Instant::now();
+    connector.fail(io::Error::from_raw_os_error(nix::libc::EMFILE));
+    let mut refused = connector.stream().unwrap();
+    let mut accepted = connector.stream().unwrap();
+    tokio::spawn(accept_loop(Box::new(listener), accepting));
+    assert_eq!(refused.read(&mut [0; 1]).await.unwrap(), 0);
+    accepted.write_u8(1).await.unwrap();
+    assert_eq!(accepted.read_u8().await.unwrap(), 1);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!((counters.refused.load(Ordering::Relaxed), counters.accepted.load(Ordering::Relaxed)), (1, 1));
 }
 
 #[tokio::test]
