@@ -61,8 +61,13 @@ pub enum EndpointError {
         source: io::Error,
     },
     /// Somebody answers on a Unix socket.
-    #[error("binding unix:{0}: another process is listening there")]
-    InUse(String),
+    #[error("binding {address}: {holder} listens there")]
+    InUse {
+        /// The address.
+        address: String,
+        /// Who, as in `nginx (process 123)`.
+        holder: String,
+    },
     /// Something that is no socket stands where the socket file is to be.
     #[error("binding unix:{}: there is something that is no socket, and it is not removed", .0.display())]
     NotASocket(PathBuf),
@@ -149,9 +154,12 @@ impl EndpointError {
             EndpointError::Bind { .. }
             | EndpointError::NoFreePort { .. }
             | EndpointError::Option { .. }
-            | EndpointError::InUse(_)
+            | EndpointError::InUse { .. }
             | EndpointError::NotASocket(_)
             | EndpointError::SocketFile { .. } => ErrorKind::Bind,
+            EndpointError::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                ErrorKind::Timeout
+            }
             EndpointError::Connect { .. } => ErrorKind::PeerClosed,
             EndpointError::ConnectTimeout { .. } | EndpointError::UpgradeTimeout { .. } => ErrorKind::Timeout,
             EndpointError::Upgrade { kind, .. } => *kind,
@@ -164,7 +172,7 @@ impl EndpointError {
             EndpointError::Bind { source, .. } | EndpointError::NoFreePort { source, .. } => {
                 source.kind() == io::ErrorKind::AddrInUse
             }
-            EndpointError::InUse(_) => true,
+            EndpointError::InUse { .. } => true,
             _ => false,
         }
     }
@@ -179,6 +187,45 @@ impl EndpointError {
             source = error.source();
         }
         text
+    }
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// The name leads to no address.
+    Unresolvable,
+    /// No way leads there.
+    Unreachable,
+    /// Somebody is there, and nobody listens.
+    Refused,
+    /// No answer in time, by our own limit or the system's.
+    TimedOut,
+    /// Anything else.
+    Other,
+}
+
+impl EndpointError {
+    /// Why a connection could not be made, when that is what the error is about.
+    pub fn connect_failure(&self) -> Option<ConnectFailure> {
+        match self {
+            EndpointError::Resolve { .. } | EndpointError::NoAddress { .. } => {
+                Some(ConnectFailure::Unresolvable)
+            }
+            EndpointError::ConnectTimeout { .. } => Some(ConnectFailure::TimedOut),
+            EndpointError::Connect { source, .. } => Some(match source.kind() {
+                // A socket file that is not there listens no more than one whose process is gone.
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => ConnectFailure::Refused,
+                io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable => ConnectFailure::Unreachable,
+                io::ErrorKind::TimedOut => ConnectFailure::TimedOut,
+                _ => ConnectFailure::Other,
+            }),
+            _ => None,
+        }
     }
 }
 

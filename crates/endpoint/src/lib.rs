@@ -26,6 +26,7 @@ mod accept;
 mod addresses;
 mod connection;
 mod error;
+mod holder;
 pub mod proxy;
 mod rate;
 mod refusals;
@@ -36,7 +37,7 @@ mod upgraded;
 
 pub use accept::{Accepting, accept_loop};
 pub use connection::Accepted;
-pub use error::{AcceptError, EndpointError, accept_error};
+pub use error::{AcceptError, ConnectFailure, EndpointError, accept_error};
 pub use proxy::{ProxyProtocol, ProxyProtocolSettings};
 pub use tcp::{TcpConnector, TcpListener};
 pub use traits::{BoundAddr, Connector, EndpointStatus, Listener, Upgrade};

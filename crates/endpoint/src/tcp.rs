@@ -1,17 +1,28 @@
-//! TCP endpoints.
+//! TCP endpoints: listening here, connecting below.
+
+mod connect;
+mod eyeballs;
+mod resolve;
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use transom_base::{Address, BoxFuture, ConnInfo, Connection, Deadline};
-use transom_config::{IpVersion, TcpConnectConfig, TcpListenConfig};
+use transom_base::{Address, BoxFuture, ConnInfo};
+use transom_config::TcpListenConfig;
 
-use crate::{Accepted, BoundAddr, Connector, EndpointError, EndpointStatus, Listener};
+pub use connect::TcpConnector;
+
+use crate::holder::Holder;
+use crate::{Accepted, BoundAddr, EndpointError, EndpointStatus, Listener};
+
+/// The longest keepalive time that systems take, in seconds.
+const LONGEST_KEEPALIVE: u64 = 32767;
 
 /// A listening TCP socket.
 #[derive(Debug)]
@@ -24,25 +35,47 @@ pub struct TcpListener {
 impl TcpListener {
     /// Binds the first port of the configured range that can be had. A host name is looked up once, and the first of
     /// its addresses that can be bound is taken. Port 0 stands for any free port.
+    ///
+    /// # Errors
+    ///
+    /// A setting out of its range, a name without an address, or an address that cannot be had; who has it is told
+    /// where the system lets it be seen.
     pub async fn bind(config: &TcpListenConfig) -> Result<Self, EndpointError> {
-        let ips = match config.ip() {
-            Some(ip) => vec![ip],
-            None => resolve(config.interface.as_deref().unwrap_or_default(), config.version).await?,
+        check(config)?;
+        let addrs = match config.ip() {
+            Some(ip) => vec![SocketAddr::new(ip, 0)],
+            None => {
+                resolve::addresses(config.interface.as_deref().unwrap_or_default(), config.version).await?
+            }
         };
         let mut failed = None;
-        for ip in ips {
-            match bind_range(ip, config) {
-                Ok(inner) => {
-                    let bound = inner
-                        .local_addr()
-                        .map_err(|source| EndpointError::Bind { address: ip.to_string(), source })?;
-                    return Ok(TcpListener { inner, bound, status: watch::Sender::default() });
-                }
+        for addr in addrs {
+            match bind_range(addr, config) {
+                Ok(inner) => return Self::new(inner),
                 Err(error) => failed = Some(error),
             }
         }
-        Err(failed
-            .unwrap_or_else(|| no_address(config.interface.as_deref().unwrap_or_default(), config.version)))
+        Err(failed.unwrap_or_else(|| {
+            resolve::no_address(config.interface.as_deref().unwrap_or_default(), config.version)
+        }))
+    }
+
+    /// Takes a socket that listens already.
+    pub(crate) fn adopt(
+        socket: std::net::TcpListener,
+        keepalive: Option<Duration>,
+    ) -> Result<Self, EndpointError> {
+        let failed = |source| EndpointError::Bind { address: "an inherited TCP socket".into(), source };
+        socket.set_nonblocking(true).map_err(failed)?;
+        options(&SockRef::from(&socket), keepalive).map_err(failed)?;
+        Self::new(tokio::net::TcpListener::from_std(socket).map_err(failed)?)
+    }
+
+    fn new(inner: tokio::net::TcpListener) -> Result<Self, EndpointError> {
+        let bound = inner
+            .local_addr()
+            .map_err(|source| EndpointError::Bind { address: "a TCP socket".into(), source })?;
+        Ok(TcpListener { inner, bound, status: watch::Sender::default() })
     }
 
     /// The address that is really bound.
@@ -92,28 +125,55 @@ impl Listener for TcpListener {
     }
 }
 
-fn bind_range(ip: IpAddr, config: &TcpListenConfig) -> Result<tokio::net::TcpListener, EndpointError> {
+/// What no file can say, and code can.
+fn check(config: &TcpListenConfig) -> Result<(), EndpointError> {
+    let (first, last) = (*config.ports.start(), *config.ports.end());
+    if first > last || (first == 0 && last != 0) {
+        let (value, allowed) = (format!("{first}..={last}"), "a port, or a range from 1 to 65535 upwards");
+        return Err(EndpointError::OutOfRange { option: "portrange", value, allowed });
+    }
+    if config.backlog == 0 {
+        return Err(EndpointError::OutOfRange {
+            option: "backlog",
+            value: "0".into(),
+            allowed: "1 to 65535",
+        });
+    }
+    check_keepalive(config.keepalive)
+}
+
+/// What systems take as a keepalive time.
+pub(crate) fn check_keepalive(idle: Option<Duration>) -> Result<(), EndpointError> {
+    match idle {
+        Some(idle) if idle.is_zero() || idle > Duration::from_secs(LONGEST_KEEPALIVE) => {
+            let (value, allowed) = (format!("{idle:?}"), "1 to 32767 seconds, or 0 for none");
+            Err(EndpointError::OutOfRange { option: "keepalive_s", value, allowed })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn bind_range(addr: SocketAddr, config: &TcpListenConfig) -> Result<tokio::net::TcpListener, EndpointError> {
     let (first, last) = (*config.ports.start(), *config.ports.end());
     let mut failed = None;
     for port in config.ports.clone() {
-        match bind(SocketAddr::new(ip, port), config) {
+        let mut addr = addr;
+        addr.set_port(port);
+        match bind(addr, config) {
             Ok(listener) => return Ok(listener),
-            Err(error @ EndpointError::Bind { .. }) => failed = Some(error),
+            Err(EndpointError::Bind { address, source }) => failed = Some((addr, address, source)),
             Err(error) => return Err(error),
         }
     }
-    match failed {
-        Some(EndpointError::Bind { source, .. }) if first != last => {
-            Err(EndpointError::NoFreePort { ip: ip.to_string(), first, last, source })
+    Err(match failed {
+        Some((addr, address, source)) if first == last => {
+            EndpointError::Bind { address, source: explained(source, addr) }
         }
-        Some(error) => Err(error),
-        None => Err(EndpointError::NoFreePort {
-            ip: ip.to_string(),
-            first,
-            last,
-            source: io::Error::new(io::ErrorKind::InvalidInput, "the range has no port"),
-        }),
-    }
+        other => {
+            let source = other.map_or_else(|| io::ErrorKind::InvalidInput.into(), |(_, _, source)| source);
+            EndpointError::NoFreePort { ip: addr.ip().to_string(), first, last, source }
+        }
+    })
 }
 
 fn bind(addr: SocketAddr, config: &TcpListenConfig) -> Result<tokio::net::TcpListener, EndpointError> {
@@ -132,111 +192,63 @@ fn bind(addr: SocketAddr, config: &TcpListenConfig) -> Result<tokio::net::TcpLis
     if addr.is_ipv6() {
         socket.set_only_v6(config.v6only).map_err(option("IPV6_V6ONLY"))?;
     }
-    // Connections inherit these from the listening socket, which saves system calls for each of them.
-    socket.set_tcp_nodelay(true).map_err(option("TCP_NODELAY"))?;
-    if let Some(idle) = config.keepalive {
-        keepalive(&SockRef::from(&socket), idle).map_err(option("SO_KEEPALIVE"))?;
-    }
-    if config.user_timeout.is_some() {
-        socket.set_tcp_user_timeout(config.user_timeout).map_err(option("TCP_USER_TIMEOUT"))?;
+    options(&SockRef::from(&socket), config.keepalive).map_err(option("TCP_NODELAY and SO_KEEPALIVE"))?;
+    if let Some(time) = config.user_timeout.filter(|time| !time.is_zero()) {
+        socket.set_tcp_user_timeout(Some(time)).map_err(option("TCP_USER_TIMEOUT"))?;
     }
     socket.bind(&addr.into()).map_err(failed)?;
     socket.listen(i32::from(config.backlog)).map_err(failed)?;
     tokio::net::TcpListener::from_std(socket.into()).map_err(failed)
 }
 
-/// Probes after `idle` of silence, three times, a third of it apart.
-fn keepalive(socket: &SockRef<'_>, idle: Duration) -> io::Result<()> {
+/// What connections inherit from the socket that listens, which saves system calls for each of them: no delay, and
+/// after `idle` of silence three probes, a third of it apart.
+fn options(socket: &SockRef<'_>, idle: Option<Duration>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    let Some(idle) = idle else { return Ok(()) };
     let second = Duration::from_secs(1);
     let probes =
         TcpKeepalive::new().with_time(idle.max(second)).with_interval((idle / 3).max(second)).with_retries(3);
     socket.set_tcp_keepalive(&probes)
 }
 
-/// Connects to a TCP port.
-#[derive(Debug, Clone)]
-pub struct TcpConnector {
-    config: TcpConnectConfig,
-}
-
-impl TcpConnector {
-    /// Connects as configured.
-    pub fn new(config: TcpConnectConfig) -> Self {
-        TcpConnector { config }
-    }
-
-    async fn open(&self) -> Result<Connection, EndpointError> {
-        let config = &self.config;
-        let ips = match config.host.parse::<IpAddr>() {
-            Ok(ip) => vec![ip],
-            Err(_) => resolve(&config.host, Some(config.version)).await?,
-        };
-        let failed = |source| EndpointError::Connect { target: self.target(), source };
-        let mut last = None;
-        for ip in ips {
-            let addr = SocketAddr::new(ip, config.port);
-            let io = match TcpStream::connect(addr).await {
-                Ok(io) => io,
-                Err(error) => {
-                    last = Some(error);
-                    continue;
-                }
-            };
-            io.set_nodelay(true).map_err(failed)?;
-            if let Some(idle) = config.keepalive {
-                keepalive(&SockRef::from(&io), idle).map_err(failed)?;
-            }
-            let local = io.local_addr().map_err(failed)?;
-            let info = ConnInfo::new(Address::tcp(local), Address::tcp(addr));
-            return Ok(Connection::new(io, info));
+/// The system's words about a failure to bind, with what can be done about it.
+fn explained(error: io::Error, addr: SocketAddr) -> io::Error {
+    let more = match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
+        (io::ErrorKind::AddrInUse, _) => match Holder::of(addr) {
+            Some(holder) => format!(": {holder} listens there"),
+            None => return error,
+        },
+        (io::ErrorKind::PermissionDenied, _) if addr.port() < 1024 => {
+            ": a port this low needs root or the capability CAP_NET_BIND_SERVICE".into()
         }
-        Err(last.map_or_else(|| no_address(&config.host, Some(config.version)), failed))
-    }
-}
-
-impl Connector for TcpConnector {
-    fn connect(&self, deadline: Deadline) -> BoxFuture<'_, Result<Connection, EndpointError>> {
-        let deadline = deadline.or_earlier(Deadline::after(self.config.timeout));
-        Box::pin(async move {
-            match deadline.run(self.open()).await {
-                Ok(result) => result,
-                Err(_) => Err(EndpointError::ConnectTimeout { target: self.target() }),
-            }
-        })
-    }
-
-    fn target(&self) -> String {
-        match self.config.host.parse::<Ipv6Addr>() {
-            Ok(ip) => format!("tcp:[{ip}]:{}", self.config.port),
-            Err(_) => format!("tcp:{}:{}", self.config.host, self.config.port),
+        (_, Some(Errno::EAFNOSUPPORT)) if addr.is_ipv6() => ": this machine has no IPv6".into(),
+        (io::ErrorKind::AddrNotAvailable, _) => {
+            ": no network interface of this machine has the address".into()
         }
-    }
-}
-
-/// The addresses of a host name, in the system's order, restricted to a family.
-async fn resolve(host: &str, version: Option<IpVersion>) -> Result<Vec<IpAddr>, EndpointError> {
-    let found = lookup_host((host, 0))
-        .await
-        .map_err(|source| EndpointError::Resolve { host: host.to_owned(), source })?;
-    let mut ips = Vec::new();
-    for addr in found {
-        let wanted = match version {
-            None => true,
-            Some(IpVersion::V4) => addr.is_ipv4(),
-            Some(IpVersion::V6) => addr.is_ipv6(),
-        };
-        if wanted && !ips.contains(&addr.ip()) {
-            ips.push(addr.ip());
-        }
-    }
-    if ips.is_empty() { Err(no_address(host, version)) } else { Ok(ips) }
-}
-
-fn no_address(host: &str, version: Option<IpVersion>) -> EndpointError {
-    let family = match version {
-        None => "IP",
-        Some(IpVersion::V4) => "IPv4",
-        Some(IpVersion::V6) => "IPv6",
+        _ => return error,
     };
-    EndpointError::NoAddress { host: host.to_owned(), family }
+    io::Error::new(error.kind(), format!("{error}{more}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_to_bind_when_it_has_a_remedy_names_it() {
+        let words = |errno: Errno, addr: &str| {
+            explained(io::Error::from_raw_os_error(errno as i32), addr.parse().unwrap()).to_string()
+        };
+        for (errno, addr, end) in [
+            (Errno::EACCES, "0.0.0.0:80", "needs root or the capability CAP_NET_BIND_SERVICE"),
+            (Errno::EACCES, "0.0.0.0:8080", "(os error 13)"),
+            (Errno::EAFNOSUPPORT, "[::]:8080", "this machine has no IPv6"),
+            (Errno::EADDRNOTAVAIL, "192.0.2.9:8080", "no network interface of this machine has the address"),
+            (Errno::EINVAL, "192.0.2.9:8080", "(os error 22)"),
+        ] {
+            let words = words(errno, addr);
+            assert!(words.ends_with(end), "{words}");
+        }
+    }
 }

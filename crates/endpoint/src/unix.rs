@@ -5,54 +5,76 @@ mod owner;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use transom_base::{Address, BoxFuture, ConnInfo, Connection, Deadline, UnixCredentials};
 use transom_config::{UnixAddress, UnixConnectConfig, UnixListenConfig};
 
+use crate::holder::Holder;
 use crate::{Accepted, BoundAddr, Connector, EndpointError, EndpointStatus, Listener};
 use file::SocketFile;
 
 /// The longest path of a socket in bytes (`sun_path` without its final zero).
 const MAX_PATH: usize = 107;
 
+/// The first pause before a full queue is tried again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
 /// A listening Unix socket.
 #[derive(Debug)]
 pub struct UnixListener {
+    /// Removes the file when dropped: before the socket is closed, since only an open socket keeps the number by which
+    /// the file is known from being used again.
+    _file: Option<SocketFile>,
     inner: tokio::net::UnixListener,
     address: UnixAddress,
-    /// Removes the file when dropped.
-    _file: Option<SocketFile>,
     status: watch::Sender<EndpointStatus>,
 }
 
 impl UnixListener {
     /// Binds a socket. A socket file that nobody listens on is replaced; anything else that is there is left alone and
     /// an error. The new file appears with its owner, group and mode set and somebody listening.
+    ///
+    /// # Errors
+    ///
+    /// A setting out of its range, an unknown owner, an address that somebody listens on (who, where the system lets it
+    /// be seen), or anything that is no dead socket in its place.
     pub fn bind(config: &UnixListenConfig) -> Result<Self, EndpointError> {
+        if config.backlog == 0 {
+            let (value, allowed) = ("0".into(), "1 to 65535");
+            return Err(EndpointError::OutOfRange { option: "backlog", value, allowed });
+        }
         let (socket, file) = match &config.address {
             UnixAddress::Path(path) => {
                 let (socket, file) = file::bind(path, config)?;
                 (socket, Some(file))
             }
-            UnixAddress::Abstract(name) => {
-                let failed = |source| bind_failed(&config.address, source);
-                let socket = new_socket().map_err(failed)?;
-                socket.bind(&sock_addr(&config.address, abstract_path(name))?).map_err(failed)?;
-                socket.listen(i32::from(config.backlog)).map_err(failed)?;
-                (socket, None)
-            }
+            UnixAddress::Abstract(name) => (bind_abstract(name, config)?, None),
         };
         let inner = tokio::net::UnixListener::from_std(socket.into())
             .map_err(|source| bind_failed(&config.address, source))?;
-        Ok(UnixListener {
-            inner,
-            address: config.address.clone(),
-            _file: file,
-            status: watch::Sender::default(),
-        })
+        let address = config.address.clone();
+        Ok(UnixListener { _file: file, inner, address, status: watch::Sender::default() })
+    }
+
+    /// Takes a socket that listens already. Its file belongs to whoever made it.
+    pub(crate) fn adopt(socket: std::os::unix::net::UnixListener) -> Result<Self, EndpointError> {
+        let failed = |source| EndpointError::Bind { address: "an inherited Unix socket".into(), source };
+        socket.set_nonblocking(true).map_err(failed)?;
+        let local = SockRef::from(&socket).local_addr().map_err(failed)?;
+        let name = local.as_abstract_namespace().map(|name| String::from_utf8_lossy(name).into_owned());
+        let address = match (local.as_pathname(), name) {
+            (Some(path), _) => UnixAddress::Path(path.to_owned()),
+            (None, Some(name)) => UnixAddress::Abstract(name),
+            (None, None) => UnixAddress::Path(PathBuf::new()),
+        };
+        let inner = tokio::net::UnixListener::from_std(socket).map_err(failed)?;
+        Ok(UnixListener { _file: None, inner, address, status: watch::Sender::default() })
     }
 }
 
@@ -107,7 +129,7 @@ impl Connector for UnixConnector {
                 UnixAddress::Path(path) => path.clone(),
                 UnixAddress::Abstract(name) => abstract_path(name),
             };
-            match deadline.run(UnixStream::connect(path)).await {
+            match deadline.run(connect(path)).await {
                 Ok(Ok(io)) => {
                     let info = info(&io, Address::Unix(None), address(&self.config.address));
                     Ok(Connection::new(io, info))
@@ -121,6 +143,59 @@ impl Connector for UnixConnector {
     fn target(&self) -> String {
         format!("unix:{}", self.config.address)
     }
+}
+
+/// Connects as soon as there is room in the listener's queue. The system does not tell when that is.
+async fn connect(path: PathBuf) -> io::Result<UnixStream> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match UnixStream::connect(&path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn bind_abstract(name: &str, config: &UnixListenConfig) -> Result<Socket, EndpointError> {
+    if name.is_empty() {
+        let (value, allowed) = ("'@'".into(), "'@' with a name behind it");
+        return Err(EndpointError::OutOfRange { option: "path", value, allowed });
+    }
+    let failed = |source| bind_failed(&config.address, source);
+    let address = sock_addr(&config.address, abstract_path(name))?;
+    let socket = new_socket().map_err(failed)?;
+    socket.bind(&address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            in_use(&config.address, somebody_answers(&address).ok().flatten().flatten())
+        }
+        _ => failed(error),
+    })?;
+    socket.listen(i32::from(config.backlog)).map_err(failed)?;
+    Ok(socket)
+}
+
+/// Whether somebody listens on a socket, and if so who, where the system tells.
+fn somebody_answers(address: &SockAddr) -> io::Result<Option<Option<Holder>>> {
+    let probe = new_socket()?;
+    match probe.connect(address) {
+        Ok(()) => {}
+        // Somebody listens and is busy.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Some(None)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    let them = std::os::unix::net::UnixStream::from(probe);
+    let pid = UnixStream::from_std(them).and_then(|them| them.peer_cred()).ok().and_then(|them| them.pid());
+    Ok(Some(pid.and_then(|pid| u32::try_from(pid).ok()).and_then(Holder::process)))
+}
+
+fn in_use(address: &UnixAddress, holder: Option<Holder>) -> EndpointError {
+    let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+    EndpointError::InUse { address: format!("unix:{address}"), holder }
 }
 
 fn info(io: &UnixStream, local: Address, peer: Address) -> ConnInfo {

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use transom_base::{Counters, DrainWatch, Limit};
 use transom_config::{TcpListenConfig, UnixAddress, UnixListenConfig};
 use transom_endpoint::{
-    Accepting, Listener, ProxyProtocol, ProxyProtocolSettings, TcpListener, UnixListener, accept_loop,
+    Accepting, ProxyProtocol, ProxyProtocolSettings, TcpListener, UnixListener, accept_loop,
 };
 use transom_testkit::{Collect, Echo};
 

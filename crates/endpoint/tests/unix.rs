@@ -86,7 +86,7 @@ async fn socket_when_somebody_answers_is_an_error_and_stays_usable() {
     let (_folder, path) = folder();
     let mut first = UnixListener::bind(&at(&path)).unwrap();
     let error = UnixListener::bind(&at(&path)).unwrap_err();
-    assert!(matches!(error, EndpointError::InUse(_)), "{error}");
+    assert!(matches!(error, EndpointError::InUse { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Bind);
     // The look whether somebody answers is a connection too; the real one comes after it.
     first.accept().await.unwrap();

@@ -1,7 +1,7 @@
 //! The file of a Unix socket: how it appears, with no moment of wider access than configured and no moment without a
-//! listener behind it, and how it goes.
+//! listener behind it, how it takes the place of a dead one and of nothing else, and how it goes.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use socket2::Socket;
 use transom_config::UnixListenConfig;
 
 use super::owner::{gid, uid};
-use super::{MAX_PATH, bind_failed, new_socket, sock_addr};
+use super::{MAX_PATH, bind_failed, in_use, new_socket, sock_addr, somebody_answers};
 use crate::EndpointError;
 
 /// Length of a temporary name, unless the path is too long for it.
@@ -25,15 +25,26 @@ const ATTEMPTS: u32 = 16;
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
+    identity: Identity,
+}
+
+/// What tells one file from another of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
     device: u64,
     inode: u64,
+}
+
+impl Identity {
+    fn of(file: &Metadata) -> Self {
+        Identity { device: file.dev(), inode: file.ino() }
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Another process may have put its own in the place of ours.
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
+        let ours = fs::symlink_metadata(&self.path).is_ok_and(|found| Identity::of(&found) == self.identity);
         if ours {
             // Nobody is left to whom a failure could be of use.
             let _ = fs::remove_file(&self.path);
@@ -44,12 +55,11 @@ impl Drop for SocketFile {
 /// Binds and listens under a temporary name in the same folder, gives the file its owner, group and mode there, and
 /// moves it to its path in one step.
 pub(super) fn bind(path: &Path, config: &UnixListenConfig) -> Result<(Socket, SocketFile), EndpointError> {
-    if path.as_os_str().len() > MAX_PATH {
-        return Err(EndpointError::PathTooLong { path: path.display().to_string(), max: MAX_PATH });
-    }
+    check(path, config)?;
     let owner = config.owner.as_deref().map(uid).transpose()?;
     let group = config.group.as_deref().map(gid).transpose()?;
-    make_way(path, config)?;
+    // Whoever is in the way is told before anything is made.
+    let dead = dead_socket_at(path, config)?;
 
     let (socket, mut file) = bind_temporary(path, config)?;
     let trouble = |action| {
@@ -62,34 +72,104 @@ pub(super) fn bind(path: &Path, config: &UnixListenConfig) -> Result<(Socket, So
     fs::set_permissions(&file.path, Permissions::from_mode(config.mode))
         .map_err(trouble("setting the mode of"))?;
     socket.listen(i32::from(config.backlog)).map_err(|source| bind_failed(&config.address, source))?;
-    fs::rename(&file.path, path).map_err(trouble("moving into its place"))?;
-    file.path = path.to_owned();
+    take_place(&file, path, dead, config)?;
+    // Found again also when the process has moved to another folder.
+    file.path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Ok((socket, file))
 }
 
-/// Looks at what is there already: nothing or a socket that nobody answers on may be replaced.
-fn make_way(path: &Path, config: &UnixListenConfig) -> Result<(), EndpointError> {
+fn check(path: &Path, config: &UnixListenConfig) -> Result<(), EndpointError> {
+    if path.as_os_str().len() > MAX_PATH {
+        return Err(EndpointError::PathTooLong { path: path.display().to_string(), max: MAX_PATH });
+    }
+    if path.file_name().is_none() {
+        let (value, allowed) = (format!("'{}'", path.display()), "the path of a file");
+        return Err(EndpointError::OutOfRange { option: "path", value, allowed });
+    }
+    if config.mode > 0o777 {
+        let (value, allowed) = (format!("{:#o}", config.mode), "permission bits from 0 to 0o777");
+        return Err(EndpointError::OutOfRange { option: "mode", value, allowed });
+    }
+    Ok(())
+}
+
+/// Looks at what is there already: nothing or a socket that nobody answers on may be replaced. Whether it is the latter.
+fn dead_socket_at(path: &Path, config: &UnixListenConfig) -> Result<bool, EndpointError> {
     let failed = |source| bind_failed(&config.address, source);
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed(error)),
     };
     if !found.file_type().is_socket() {
         return Err(EndpointError::NotASocket(path.to_owned()));
     }
-    let probe = new_socket().map_err(failed)?;
-    match probe.connect(&sock_addr(&config.address, path.to_owned())?) {
-        Ok(()) => Err(EndpointError::InUse(path.display().to_string())),
-        // Somebody listens and is busy.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(EndpointError::InUse(path.display().to_string()))
-        }
-        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-            Ok(())
-        }
-        Err(error) => Err(failed(error)),
+    match somebody_answers(&sock_addr(&config.address, path.to_owned())?).map_err(failed)? {
+        Some(holder) => Err(in_use(&config.address, holder)),
+        None => Ok(true),
     }
+}
+
+/// Moves the new file from its temporary name to its path: to where nothing is, or into the place of the one dead
+/// socket that was looked at. Whatever else has come there in the meantime stays.
+#[cfg(target_os = "linux")]
+fn take_place(
+    file: &SocketFile,
+    path: &Path,
+    dead: bool,
+    config: &UnixListenConfig,
+) -> Result<(), EndpointError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let rename = |flags| renameat_with(CWD, &file.path, CWD, path, flags).map_err(io::Error::from);
+    let failed =
+        |source| EndpointError::SocketFile { action: "moving into its place", path: path.to_owned(), source };
+    let flags = if dead { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+    match rename(flags) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(in_use(&config.address, None));
+        }
+        // The dead one is gone by itself.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && dead => {
+            return take_place(file, path, false, config);
+        }
+        // A file system that cannot do it.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            return fs::rename(&file.path, path).map_err(failed);
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    if !dead {
+        return Ok(());
+    }
+    // What was there has the temporary name now, where nobody else will replace it.
+    match dead_socket_at(&file.path, config) {
+        Ok(true) => fs::remove_file(&file.path).map_err(failed),
+        Ok(false) => Ok(()),
+        Err(error) => {
+            rename(RenameFlags::EXCHANGE).map_err(failed)?;
+            Err(match error {
+                EndpointError::NotASocket(_) => EndpointError::NotASocket(path.to_owned()),
+                other => other,
+            })
+        }
+    }
+}
+
+/// Moves the new file from its temporary name to its path. Something that came there after it was looked at is
+/// replaced: there is no call that would tell.
+#[cfg(not(target_os = "linux"))]
+fn take_place(
+    file: &SocketFile,
+    path: &Path,
+    _dead: bool,
+    _config: &UnixListenConfig,
+) -> Result<(), EndpointError> {
+    fs::rename(&file.path, path).map_err(|source| EndpointError::SocketFile {
+        action: "moving into its place",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A bound socket under a new name in the folder of `path`, which only this user may open.
@@ -110,7 +190,7 @@ fn bind_temporary(path: &Path, config: &UnixListenConfig) -> Result<(Socket, Soc
             Err(error) => return Err(failed(error)),
         }
         let made = fs::symlink_metadata(&temporary).map_err(failed)?;
-        return Ok((socket, SocketFile { path: temporary, device: made.dev(), inode: made.ino() }));
+        return Ok((socket, SocketFile { path: temporary, identity: Identity::of(&made) }));
     }
     Err(failed(last))
 }
@@ -155,6 +235,49 @@ mod tests {
         assert!(!path.exists());
         drop(file);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn place_when_somebody_was_faster_is_left_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.sock");
+        let config = UnixListenConfig::new(UnixAddress::Path(path.clone()));
+        let dead = || {
+            let _ = fs::remove_file(&path);
+            drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            dead_socket_at(&path, &config).unwrap()
+        };
+        let answers = |path: &Path| std::os::unix::net::UnixStream::connect(path).is_ok();
+        let listening = || {
+            let made = bind_temporary(&path, &config).unwrap();
+            made.0.listen(1).unwrap();
+            made
+        };
+
+        // Where nothing was, and where a dead socket was, another process has put its own.
+        for looked in [false, dead()] {
+            let _ = fs::remove_file(&path);
+            let theirs = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            let (_socket, file) = listening();
+            let error = take_place(&file, &path, looked, &config).unwrap_err();
+            assert!(matches!(error, EndpointError::InUse { .. }), "{error}");
+            drop(file);
+            assert!(answers(&path));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+            drop(theirs);
+        }
+        // The dead one is still there, or has gone by itself.
+        for gone in [false, true] {
+            let looked = dead();
+            if gone {
+                fs::remove_file(&path).unwrap();
+            }
+            let (_socket, file) = listening();
+            take_place(&file, &path, looked, &config).unwrap();
+            assert!(answers(&path));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]
