@@ -113,6 +113,22 @@ pub enum EndpointError {
         /// The other end.
         target: String,
     },
+    /// No inherited descriptor is the one that is wanted.
+    #[error("no inherited descriptor is {wanted}: {there}")]
+    NotInherited {
+        /// Which is wanted.
+        wanted: String,
+        /// What there is instead, or why there is nothing.
+        there: String,
+    },
+    /// An inherited descriptor cannot be listened on.
+    #[error("inherited descriptor {descriptor}: {what}")]
+    InheritedUnusable {
+        /// Its number and name.
+        descriptor: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A setting has a value that does not exist.
     #[error("{option} is {value}; allowed is {allowed}")]
     OutOfRange {
@@ -155,6 +171,8 @@ impl EndpointError {
             | EndpointError::NoFreePort { .. }
             | EndpointError::Option { .. }
             | EndpointError::InUse { .. }
+            | EndpointError::NotInherited { .. }
+            | EndpointError::InheritedUnusable { .. }
             | EndpointError::NotASocket(_)
             | EndpointError::SocketFile { .. } => ErrorKind::Bind,
             EndpointError::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
