@@ -4,11 +4,12 @@
 //! nothing about who opened it, and soon another file has it.
 
 use std::fmt;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use listenfd::ListenFd;
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef, Type};
 
 use crate::tcp::check_keepalive;
 use crate::{EndpointError, Listener, Several, TcpListener, UnixListener};
@@ -74,11 +75,45 @@ struct Inheritance {
 
 #[derive(Debug)]
 enum Socket {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
+    Open(OwnedFd),
     /// Nothing that can be listened on; the words say what is wrong.
     Wrong(String),
     Taken,
+}
+
+/// Listens on a socket that somebody else has bound and made listen. A socket file is not removed when the listener
+/// closes: it belongs to whoever made it. Needs a Tokio runtime around it.
+///
+/// # Errors
+///
+/// It is no stream socket of IP or Unix, or it does not listen.
+pub fn listen_on(socket: OwnedFd, keepalive: Option<Duration>) -> Result<Box<dyn Listener>, EndpointError> {
+    check_keepalive(keepalive)?;
+    let number = socket.as_raw_fd().to_string();
+    let local = usable(&socket).map_err(|what| unusable(&number, what))?;
+    if local.is_unix() {
+        Ok(Box::new(UnixListener::adopt(socket.into())?))
+    } else {
+        Ok(Box::new(TcpListener::adopt(socket.into(), keepalive)?))
+    }
+}
+
+/// The address of a socket that can be listened on, or what is wrong with it.
+fn usable(socket: &OwnedFd) -> Result<SockAddr, &'static str> {
+    let socket = SockRef::from(socket);
+    let local = socket.local_addr().map_err(|_| "it is no socket")?;
+    if !(local.is_ipv4() || local.is_ipv6() || local.is_unix()) || socket.r#type().ok() != Some(Type::STREAM)
+    {
+        return Err("it is no stream socket of IP or Unix");
+    }
+    if !socket.is_listener().unwrap_or(true) {
+        return Err("it does not listen; a socket unit must not say Accept=yes");
+    }
+    Ok(local)
+}
+
+fn unusable(descriptor: impl ToString, what: impl Into<String>) -> EndpointError {
+    EndpointError::InheritedUnusable { descriptor: descriptor.to_string(), what: what.into() }
 }
 
 impl Inherited {
@@ -157,25 +192,14 @@ impl fmt::Display for Inheritance {
 
 impl Inheritance {
     fn listener(&mut self, keepalive: Option<Duration>) -> Result<Box<dyn Listener>, EndpointError> {
-        let wrong =
-            |what: &str| EndpointError::InheritedUnusable { descriptor: self.to_string(), what: what.into() };
-        let listens = match &self.socket {
-            Socket::Tcp(socket) => SockRef::from(socket).is_listener(),
-            Socket::Unix(socket) => SockRef::from(socket).is_listener(),
-            Socket::Wrong(what) => return Err(wrong(what)),
-            Socket::Taken => return Err(wrong("another endpoint has taken it")),
-        };
-        if !listens.unwrap_or(true) {
-            return Err(wrong("it does not listen; a socket unit must not say Accept=yes"));
+        match &self.socket {
+            Socket::Open(socket) => drop(usable(socket).map_err(|what| unusable(&*self, what))?),
+            Socket::Wrong(what) => return Err(unusable(&*self, what)),
+            Socket::Taken => {}
         }
         match std::mem::replace(&mut self.socket, Socket::Taken) {
-            Socket::Tcp(socket) => Ok(Box::new(TcpListener::adopt(socket, keepalive)?)),
-            Socket::Unix(socket) => Ok(Box::new(UnixListener::adopt(socket)?)),
-            // Told above.
-            Socket::Wrong(_) | Socket::Taken => Err(EndpointError::InheritedUnusable {
-                descriptor: self.to_string(),
-                what: "it is no socket".into(),
-            }),
+            Socket::Open(socket) => listen_on(socket, keepalive),
+            Socket::Wrong(_) | Socket::Taken => Err(unusable(&*self, "another endpoint has taken it")),
         }
     }
 }
@@ -202,8 +226,8 @@ fn passed(env: &dyn Fn(&str) -> Option<String>, pid: u32) -> Result<Vec<String>,
 /// The socket with this index, if it is one that can be listened on.
 fn socket(all: &mut ListenFd, index: usize) -> Socket {
     match (all.take_unix_listener(index), all.take_tcp_listener(index)) {
-        (Ok(Some(unix)), _) => Socket::Unix(unix),
-        (_, Ok(Some(tcp))) => Socket::Tcp(tcp),
+        (Ok(Some(unix)), _) => Socket::Open(unix.into()),
+        (_, Ok(Some(tcp))) => Socket::Open(tcp.into()),
         (_, Err(error)) => Socket::Wrong(error.to_string()),
         (_, Ok(None)) => Socket::Wrong("it was not passed".into()),
     }
@@ -262,7 +286,7 @@ mod tests {
     }
 
     fn tcp() -> Socket {
-        Socket::Tcp(std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        Socket::Open(std::net::TcpListener::bind("127.0.0.1:0").unwrap().into())
     }
 
     fn by_name(name: &str) -> FdListenSettings {
@@ -290,7 +314,7 @@ mod tests {
     async fn socket_when_not_there_or_not_usable_says_what_is() {
         let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         let wrong = Socket::Wrong("fd 4 is not a valid tcp socket".into());
-        let mut all = inherited(vec![("web", Socket::Tcp(client.into())), ("api", wrong)]);
+        let mut all = inherited(vec![("web", Socket::Open(client.into())), ("api", wrong)]);
         for (settings, message) in [
             (by_name("www"), "no inherited descriptor is named 'www': there are 3 'web', 4 'api'"),
             (by_number(5), "no inherited descriptor is 5: there are 3 'web', 4 'api'"),

@@ -43,7 +43,7 @@ mod upgraded;
 pub use accept::{Accepting, accept_loop};
 pub use connection::Accepted;
 pub use error::{AcceptError, ConnectFailure, EndpointError, accept_error};
-pub use inherited::{FdListenSettings, Inherited, InheritedSocket};
+pub use inherited::{FdListenSettings, Inherited, InheritedSocket, listen_on};
 pub use proxy::{ProxyProtocol, ProxyProtocolSettings};
 pub use relay::{RelayEnd, RelaySettings, RelayStats, relay};
 pub use service_manager::ServiceManager;

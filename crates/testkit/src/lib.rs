@@ -11,7 +11,7 @@
 //! | `RouterPort`, `SessionPort` | [`FakeRouter`] |
 //! | `SessionSink` | [`FakeSink`] |
 //!
-//! [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
+//! [`EndpointCase`] is the suite that every kind of endpoint passes. [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
 //! panics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -23,6 +23,7 @@ mod router;
 mod scripted;
 mod sink;
 mod split;
+mod suite;
 mod upgrades;
 #[cfg(feature = "http")]
 mod web;
@@ -34,6 +35,7 @@ pub use router::{FakeRouter, FakeSession, Heard};
 pub use scripted::{ScriptedStream, Step};
 pub use sink::{FakeSink, Sent};
 pub use split::{every_prefix, every_split};
+pub use suite::{EndpointCase, SendFirst, proxy_header};
 pub use upgrades::{PassThrough, Refusing};
 #[cfg(feature = "http")]
 pub use web::Canned;
