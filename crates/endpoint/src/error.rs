@@ -302,6 +302,28 @@ mod tests {
     }
 
     #[test]
+    fn failure_to_connect_when_the_system_says_it_has_one_of_few_reasons() {
+        for (errno, failure, kind) in [
+            (Errno::ECONNREFUSED, ConnectFailure::Refused, ErrorKind::PeerClosed),
+            (Errno::ENOENT, ConnectFailure::Refused, ErrorKind::PeerClosed),
+            (Errno::EHOSTUNREACH, ConnectFailure::Unreachable, ErrorKind::PeerClosed),
+            (Errno::ENETUNREACH, ConnectFailure::Unreachable, ErrorKind::PeerClosed),
+            (Errno::ETIMEDOUT, ConnectFailure::TimedOut, ErrorKind::Timeout),
+            (Errno::EACCES, ConnectFailure::Other, ErrorKind::PeerClosed),
+        ] {
+            let source = io::Error::from_raw_os_error(errno as i32);
+            let error = EndpointError::Connect { target: "tcp:host:80".into(), source };
+            assert_eq!((error.connect_failure(), error.kind()), (Some(failure), kind), "{errno}");
+        }
+        let none = EndpointError::NoAddress { host: "host".into(), family: "IPv6" };
+        assert_eq!(none.connect_failure(), Some(ConnectFailure::Unresolvable));
+        let late = EndpointError::ConnectTimeout { target: "tcp:host:80".into() };
+        assert_eq!(late.connect_failure(), Some(ConnectFailure::TimedOut));
+        let other = EndpointError::NotASocket("/run/x".into());
+        assert_eq!(other.connect_failure(), None);
+    }
+
+    #[test]
     fn chain_when_written_names_the_situation_and_its_cause() {
         let source = io::Error::new(io::ErrorKind::AddrInUse, "address in use");
         let error = EndpointError::Bind { address: "tcp4:127.0.0.1:80".into(), source };

@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transom_base::{Address, Deadline, ErrorKind};
 use transom_config::{IpVersion, TcpConnectConfig, TcpListenConfig};
-use transom_endpoint::{BoundAddr, Connector, EndpointError, Listener, TcpConnector, TcpListener};
+use transom_endpoint::{
+    BoundAddr, ConnectFailure, Connector, EndpointError, Listener, TcpConnector, TcpListener,
+};
 
 fn on(interface: &str) -> TcpListenConfig {
     TcpListenConfig { interface: Some(interface.into()), ..TcpListenConfig::new(0) }
@@ -107,6 +109,10 @@ async fn port_when_taken_is_an_error_that_names_the_address() {
     let error = TcpListener::bind(&config).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Bind);
     assert_eq!(error.to_string(), format!("binding tcp4:127.0.0.1:{port}"));
+    assert!(error.is_address_in_use());
+    if cfg!(target_os = "linux") {
+        assert!(error.chain().ends_with(": this process itself listens there"), "{}", error.chain());
+    }
     // Free again as soon as the listener is closed, whatever became of its connections.
     let _there = TcpStream::connect(first.local_addr()).await.unwrap();
     Box::new(first).close().await;
@@ -140,6 +146,78 @@ async fn shared_port_takes_a_second_listener() {
     let second = TcpListener::bind(&again).await.unwrap();
     assert_eq!(first.local_addr(), second.local_addr());
     TcpListener::bind(&TcpListenConfig { shared: false, ..again }).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn shared_port_when_many_come_gives_each_listener_some() {
+    let first = TcpListener::bind(&TcpListenConfig { shared: true, ..on("127.0.0.1") }).await.unwrap();
+    let port = first.local_addr().port();
+    let again = TcpListenConfig { ports: port..=port, shared: true, ..on("127.0.0.1") };
+    let mut listeners = [first, TcpListener::bind(&again).await.unwrap()];
+    let mut taken = [0; 2];
+    for _ in 0..200 {
+        let _there = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let [first, second] = &mut listeners;
+        let which = tokio::select! {
+            accepted = first.accept() => { accepted.unwrap(); 0 }
+            accepted = second.accept() => { accepted.unwrap(); 1 }
+        };
+        taken[which] += 1;
+    }
+    // The kernel decides by a hash of the addresses; all on one side would be a chance of 2 in 2^200.
+    assert!(taken.iter().all(|taken| *taken >= 20), "{taken:?}");
+}
+
+#[tokio::test]
+async fn settings_when_out_of_range_are_refused_by_name_and_value() {
+    let plain = on("127.0.0.1");
+    let keepalive = |seconds| Some(Duration::from_secs(seconds));
+    #[allow(clippy::reversed_empty_ranges)]
+    for (config, message) in [
+        (
+            TcpListenConfig { ports: 9..=8, ..plain.clone() },
+            "portrange is 9..=8; allowed is a port, or a range from 1 to 65535 upwards",
+        ),
+        (
+            TcpListenConfig { ports: 0..=8, ..plain.clone() },
+            "portrange is 0..=8; allowed is a port, or a range from 1 to 65535 upwards",
+        ),
+        (TcpListenConfig { backlog: 0, ..plain.clone() }, "backlog is 0; allowed is 1 to 65535"),
+        (
+            TcpListenConfig { keepalive: keepalive(0), ..plain.clone() },
+            "keepalive_s is 0ns; allowed is 1 to 32767 seconds, or 0 for none",
+        ),
+        (
+            TcpListenConfig { keepalive: keepalive(32768), ..plain.clone() },
+            "keepalive_s is 32768s; allowed is 1 to 32767 seconds, or 0 for none",
+        ),
+    ] {
+        let error = TcpListener::bind(&config).await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Config, message));
+    }
+    for keepalive in [keepalive(1), keepalive(32767), None] {
+        TcpListener::bind(&TcpListenConfig { keepalive, ..plain.clone() }).await.unwrap();
+        let connector = TcpConnector::new(TcpConnectConfig {
+            keepalive,
+            ..TcpConnectConfig::new("127.0.0.1".to_owned(), 1)
+        });
+        assert!(matches!(connector.connect(Deadline::NEVER).await, Err(EndpointError::Connect { .. })));
+    }
+    let config =
+        TcpConnectConfig { keepalive: keepalive(0), ..TcpConnectConfig::new("127.0.0.1".to_owned(), 1) };
+    let error = TcpConnector::new(config).connect(Deadline::NEVER).await.unwrap_err();
+    assert!(matches!(error, EndpointError::OutOfRange { option: "keepalive_s", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn address_when_not_of_this_machine_is_an_error_that_says_so() {
+    // TEST-NET-1 of RFC 5737; nothing is sent by trying to bind it.
+    let error = TcpListener::bind(&on("192.0.2.99")).await.unwrap_err();
+    assert!(
+        error.chain().ends_with("no network interface of this machine has the address"),
+        "{}",
+        error.chain()
+    );
 }
 
 #[tokio::test]
@@ -192,6 +270,36 @@ async fn connector_when_nobody_listens_says_where() {
     let error = connector.connect(Deadline::NEVER).await.unwrap_err();
     assert_eq!(error.to_string(), format!("connecting to tcp:127.0.0.1:{port}"));
     assert_eq!(error.kind(), ErrorKind::PeerClosed);
+    assert_eq!(error.connect_failure(), Some(ConnectFailure::Refused));
+}
+
+#[tokio::test]
+async fn connector_when_the_name_leads_nowhere_says_so() {
+    // Longer than a name can be, so that nobody is asked.
+    let host = "x".repeat(300);
+    let error = TcpConnector::new(TcpConnectConfig::new(host.clone(), 80))
+        .connect(Deadline::NEVER)
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), format!("looking up '{host}'"));
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.connect_failure(), Some(ConnectFailure::Unresolvable));
+}
+
+#[tokio::test]
+async fn connector_when_a_name_has_both_families_takes_the_one_that_answers() {
+    let found: Vec<_> = tokio::net::lookup_host(("localhost", 0)).await.unwrap().collect();
+    for interface in ["127.0.0.1", "::1"] {
+        // A machine may name itself in one family only.
+        if !found.iter().any(|addr| addr.ip().to_string() == interface) {
+            continue;
+        }
+        let listener = TcpListener::bind(&on(interface)).await.unwrap();
+        let config = TcpConnectConfig::new("localhost".to_owned(), listener.local_addr().port());
+        let conn = TcpConnector::new(config).any_version().connect(Deadline::NEVER).await.unwrap();
+        assert_eq!(conn.info.peer, Address::Tcp(listener.local_addr()));
+    }
+    assert!(!found.is_empty());
 }
 
 #[tokio::test]
@@ -214,6 +322,7 @@ async fn connector_when_nobody_accepts_gives_up_at_the_earlier_limit() {
     };
     assert!(matches!(error, EndpointError::ConnectTimeout { .. }));
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.connect_failure(), Some(ConnectFailure::TimedOut));
     let config = TcpConnectConfig { timeout: soon, ..TcpConnectConfig::new("127.0.0.1".to_owned(), port) };
     let error = TcpConnector::new(config).connect(Deadline::NEVER).await.unwrap_err();
     assert_eq!(error.to_string(), format!("connecting to tcp:127.0.0.1:{port}: no answer in time"));

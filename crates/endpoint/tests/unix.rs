@@ -5,12 +5,15 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transom_base::{Address, Deadline, ErrorKind};
 use transom_config::{UnixAddress, UnixConnectConfig, UnixListenConfig};
-use transom_endpoint::{BoundAddr, Connector, EndpointError, Listener, UnixConnector, UnixListener};
+use transom_endpoint::{
+    BoundAddr, ConnectFailure, Connector, EndpointError, Listener, UnixConnector, UnixListener,
+};
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -88,6 +91,10 @@ async fn socket_when_somebody_answers_is_an_error_and_stays_usable() {
     let error = UnixListener::bind(&at(&path)).unwrap_err();
     assert!(matches!(error, EndpointError::InUse { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Bind);
+    if cfg!(target_os = "linux") {
+        let message = format!("binding unix:{}: this process itself listens there", path.display());
+        assert_eq!(error.to_string(), message);
+    }
     // The look whether somebody answers is a connection too; the real one comes after it.
     first.accept().await.unwrap();
     to(&path).connect(Deadline::NEVER).await.unwrap();
@@ -182,8 +189,68 @@ async fn abstract_name_when_bound_has_no_file() {
     let _there = connector.connect(Deadline::NEVER).await.unwrap();
     let accepted = listener.accept().await.unwrap();
     assert_eq!(accepted.info.local, Address::Unix(Some(address.to_string().into())));
-    let error = UnixListener::bind(&UnixListenConfig::new(address)).unwrap_err();
+    let error = UnixListener::bind(&UnixListenConfig::new(address.clone())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Bind);
+    assert_eq!(error.to_string(), format!("binding unix:{address}: this process itself listens there"));
+    Box::new(listener).close().await;
+    let error = connector.connect(Deadline::NEVER).await.unwrap_err();
+    assert_eq!(error.connect_failure(), Some(ConnectFailure::Refused));
+}
+
+#[tokio::test]
+async fn path_when_relative_is_that_of_the_folder_of_the_process() {
+    let (folder, path) = folder();
+    let up = std::env::current_dir().unwrap().components().skip(1).map(|_| "../").collect::<String>();
+    let relative = PathBuf::from(format!("{up}{}", path.strip_prefix("/").unwrap().display()));
+    let listener = UnixListener::bind(&at(&relative)).unwrap();
+    to(&relative).connect(Deadline::NEVER).await.unwrap();
+    to(&path).connect(Deadline::NEVER).await.unwrap();
+    drop(listener);
+    assert_eq!(entries(&folder), 0);
+}
+
+#[tokio::test]
+async fn settings_when_out_of_range_are_refused_by_name_and_value() {
+    let (folder, path) = folder();
+    for (config, message) in [
+        (UnixListenConfig { backlog: 0, ..at(&path) }, "backlog is 0; allowed is 1 to 65535"),
+        (
+            UnixListenConfig { mode: 0o1666, ..at(&path) },
+            "mode is 0o1666; allowed is permission bits from 0 to 0o777",
+        ),
+        (at(Path::new("")), "path is ''; allowed is the path of a file"),
+        (at(Path::new("/")), "path is '/'; allowed is the path of a file"),
+        (
+            UnixListenConfig::new(UnixAddress::Abstract(String::new())),
+            "path is '@'; allowed is '@' with a name behind it",
+        ),
+    ] {
+        let error = UnixListener::bind(&config).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Config, message));
+    }
+    let long = UnixAddress::Abstract("x".repeat(107));
+    let error = UnixListener::bind(&UnixListenConfig::new(long)).unwrap_err();
+    assert!(matches!(error, EndpointError::PathTooLong { max: 107, .. }), "{error}");
+    assert_eq!(entries(&folder), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connector_when_the_queue_is_full_waits_for_its_turn_and_no_longer_than_it_may() {
+    let (_folder, path) = folder();
+    let mut listener = UnixListener::bind(&UnixListenConfig { backlog: 1, ..at(&path) }).unwrap();
+    // The system lets one more in than it is told.
+    let mut waiting = vec![to(&path).connect(Deadline::NEVER).await.unwrap()];
+    waiting.push(to(&path).connect(Deadline::NEVER).await.unwrap());
+    let before = tokio::time::Instant::now();
+    let error = to(&path).connect(Deadline::NEVER).await.unwrap_err();
+    assert_eq!(error.connect_failure(), Some(ConnectFailure::TimedOut));
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+
+    let connecting = tokio::spawn(async move { to(&path).connect(Deadline::NEVER).await });
+    tokio::task::yield_now().await;
+    assert!(!connecting.is_finished());
+    listener.accept().await.unwrap();
+    connecting.await.unwrap().unwrap();
 }
 
 #[tokio::test]
