@@ -108,8 +108,12 @@ pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) 
                 debug!(transport = %gate.how.transport, "a connection was lost before it was accepted: {failure}");
             }
             AcceptError::Exhausted => {
-                gate.refused(&format!("the system is short of resources ({failure})"));
-                if spare.refuse(&failure, &mut *listener).await {
+                let refused = spare.refuse(&failure, &mut *listener).await;
+                if refused != Some(false) {
+                    gate.refused(&format!("the system is short of resources ({failure})"));
+                }
+                if refused.is_some() {
+                    pause = FIRST_PAUSE;
                     continue;
                 }
                 tokio::select! {
@@ -133,20 +137,22 @@ impl Spare {
         Spare(File::open("/dev/null").ok())
     }
 
-    /// Takes one connection with the spare descriptor and resets it. Whether there was one.
-    async fn refuse(&mut self, failure: &std::io::Error, listener: &mut dyn Listener) -> bool {
+    /// Takes one connection with the spare descriptor and resets it. Whether there was one: without a descriptor the
+    /// system cannot even tell that nobody waits. None when that does not help.
+    async fn refuse(&mut self, failure: &std::io::Error, listener: &mut dyn Listener) -> Option<bool> {
         let no_descriptor = [Errno::EMFILE, Errno::ENFILE].map(|errno| Some(errno as i32));
-        let mut refused = false;
+        let mut refused = None;
         if no_descriptor.contains(&failure.raw_os_error()) && self.0.take().is_some() {
             let mut accept = listener.accept();
-            let now = std::future::poll_fn(|cx| match accept.as_mut().poll(cx) {
-                Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
-                Poll::Pending => Poll::Ready(None),
-            });
-            if let Some(accepted) = now.await {
-                accepted.reset();
-                refused = true;
-            }
+            let now = std::future::poll_fn(|cx| Poll::Ready(accept.as_mut().poll(cx)));
+            refused = match now.await {
+                Poll::Ready(Ok(accepted)) => {
+                    accepted.reset();
+                    Some(true)
+                }
+                Poll::Ready(Err(_)) => None,
+                Poll::Pending => Some(false),
+            };
         }
         // Somebody else may have been faster; then it is tried again at the next failure.
         if self.0.is_none() {
