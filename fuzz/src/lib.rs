@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod demux;
+pub mod endpoint;
 pub mod rawsocket;
 pub mod wamp;
 pub mod websocket;
@@ -19,6 +20,7 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("config", config::file),
+    ("proxy_header", endpoint::proxy_header),
     ("rawsocket_frames", rawsocket::frames),
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
