@@ -192,14 +192,17 @@ impl fmt::Display for Inheritance {
 
 impl Inheritance {
     fn listener(&mut self, keepalive: Option<Duration>) -> Result<Box<dyn Listener>, EndpointError> {
-        match &self.socket {
-            Socket::Open(socket) => drop(usable(socket).map_err(|what| unusable(&*self, what))?),
-            Socket::Wrong(what) => return Err(unusable(&*self, what)),
-            Socket::Taken => {}
-        }
-        match std::mem::replace(&mut self.socket, Socket::Taken) {
-            Socket::Open(socket) => listen_on(socket, keepalive),
-            Socket::Wrong(_) | Socket::Taken => Err(unusable(&*self, "another endpoint has taken it")),
+        let wrong = match &self.socket {
+            Socket::Open(socket) => usable(socket).err().map(ToOwned::to_owned),
+            Socket::Wrong(what) => Some(what.clone()),
+            Socket::Taken => Some("another endpoint has taken it".into()),
+        };
+        match (wrong, std::mem::replace(&mut self.socket, Socket::Taken)) {
+            (None, Socket::Open(socket)) => listen_on(socket, keepalive),
+            (wrong, socket) => {
+                self.socket = socket;
+                Err(unusable(&*self, wrong.unwrap_or_default()))
+            }
         }
     }
 }

@@ -97,6 +97,38 @@ async fn header_is_required_from_the_listed_and_refused_from_others() {
 }
 
 #[tokio::test]
+async fn header_when_cut_or_oversized_ends_the_connection_and_frees_its_place() {
+    let (addr, counters, limit) = port(|how| {
+        how.proxy_protocol = from(&["127.0.0.1"]);
+        how.limit = Limit::new(1);
+    })
+    .await;
+    let long_line = format!("PROXY UNKNOWN {}", "x".repeat(1000));
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    let long_block = [&signature[..], &[0x21, 0x11, 0xff, 0xff], &[0; 1000]].concat();
+    let cut = [&FIRST.as_bytes()[..20], &signature[..], &[]];
+    for (bytes, ends) in
+        [long_line.as_bytes(), &long_block].map(|b| (b, false)).into_iter().chain(cut.map(|b| (b, true)))
+    {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        // It may be closed before all is written.
+        let _ = stream.write_all(bytes).await;
+        if ends {
+            stream.shutdown().await.unwrap();
+        }
+        let mut heard = Vec::new();
+        let ended = stream.read_to_end(&mut heard).await;
+        assert!(heard.is_empty() && (ended.is_ok() || !ends), "{heard:?} {ended:?}");
+        while limit.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    said("127.0.0.1", addr, FIRST).await.unwrap();
+    assert_eq!(counters.refused.load(Ordering::Relaxed), 0);
+    assert_eq!(counters.accepted.load(Ordering::Relaxed), 6);
+}
+
+#[tokio::test]
 async fn unix_proxies_name_clients_with_ip_addresses_that_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");

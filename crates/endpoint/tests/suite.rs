@@ -1,6 +1,6 @@
 //! The suite of all endpoints over every kind of this crate, each as it is and behind proxies of both versions.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;

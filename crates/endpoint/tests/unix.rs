@@ -133,6 +133,23 @@ async fn mode_and_group_when_configured_are_those_of_the_file() {
 }
 
 #[tokio::test]
+async fn owner_when_configured_is_that_of_the_file() {
+    let (folder, path) = folder();
+    let me = fs::metadata(folder.path()).unwrap();
+    // Only root can give a file away.
+    let (owner, group) = if me.uid() == 0 { (12345, 54321) } else { (me.uid(), me.gid()) };
+    let config = UnixListenConfig {
+        owner: Some(owner.to_string()),
+        group: Some(group.to_string()),
+        mode: 0o660,
+        ..at(&path)
+    };
+    let _listener = UnixListener::bind(&config).unwrap();
+    let file = fs::symlink_metadata(&path).unwrap();
+    assert_eq!((file.uid(), file.gid(), file.permissions().mode() & 0o7777), (owner, group, 0o660));
+}
+
+#[tokio::test]
 async fn owner_when_unknown_is_an_error_and_leaves_nothing() {
     let (folder, path) = folder();
     let nobody = "no-such-user-or-group";
