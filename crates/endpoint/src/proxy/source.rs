@@ -76,6 +76,30 @@ pub enum NetworkError {
 }
 
 impl Network {
+    /// The addresses whose first `prefix` bits are those of `ip`.
+    ///
+    /// # Errors
+    ///
+    /// The family has fewer bits than `prefix`, or bits behind it are set: what was meant is not certain then.
+    pub fn new(ip: IpAddr, prefix: u8) -> Result<Self, NetworkError> {
+        let text = || format!("{ip}/{prefix}");
+        if prefix > width(ip) {
+            return Err(NetworkError::Prefix { text: text(), max: width(ip) });
+        }
+        let first = Network::first(ip, prefix);
+        if first != ip {
+            let network = Network { ip: first, prefix }.to_string();
+            return Err(NetworkError::HostBits { text: text(), network });
+        }
+        // Peers are compared as IPv4 where they are IPv4.
+        Ok(match ip.to_canonical() {
+            canonical @ IpAddr::V4(_) if ip.is_ipv6() && prefix >= 96 => {
+                Network { ip: canonical, prefix: prefix - 96 }
+            }
+            _ => Network { ip, prefix },
+        })
+    }
+
     /// Whether an address belongs to it. IPv4-mapped IPv6 addresses count as IPv4.
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.ip, ip.to_canonical()) {
@@ -102,6 +126,11 @@ impl Network {
     }
 }
 
+/// How many bits the addresses of this family have.
+fn width(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
+}
+
 /// The first `prefix` of `width` bits; the others are zero.
 fn high_bits(bits: u128, prefix: u8, width: u8) -> u128 {
     let rest = u32::from(width.saturating_sub(prefix));
@@ -117,27 +146,12 @@ impl FromStr for Network {
             None => (text, None),
         };
         let ip: IpAddr = address.parse().map_err(|_| NetworkError::Address(text.to_owned()))?;
-        let max = if ip.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => {
-                let plain = prefix.bytes().all(|octet| octet.is_ascii_digit());
-                let number = prefix.parse().ok().filter(|number| plain && *number <= max);
-                number.ok_or_else(|| NetworkError::Prefix { text: text.to_owned(), max })?
-            }
-            None => max,
-        };
-        let first = Network::first(ip, prefix);
-        if first != ip {
-            let network = Network { ip: first, prefix }.to_string();
-            return Err(NetworkError::HostBits { text: text.to_owned(), network });
+        let Some(prefix) = prefix else { return Network::new(ip, width(ip)) };
+        let plain = prefix.bytes().all(|octet| octet.is_ascii_digit());
+        match prefix.parse().ok().filter(|_| plain) {
+            Some(prefix) => Network::new(ip, prefix),
+            None => Err(NetworkError::Prefix { text: text.to_owned(), max: width(ip) }),
         }
-        // Peers are compared as IPv4 where they are IPv4.
-        Ok(match ip.to_canonical() {
-            canonical @ IpAddr::V4(_) if ip.is_ipv6() && prefix >= 96 => {
-                Network { ip: canonical, prefix: prefix - 96 }
-            }
-            _ => Network { ip, prefix },
-        })
     }
 }
 
