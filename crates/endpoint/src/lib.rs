@@ -1,8 +1,9 @@
-//! Endpoints: listening and connecting, on TCP and Unix sockets, and the loop that accepts connections within limits.
-//! It must not know TLS, Tor or any protocol.
+//! Endpoints: listening and connecting, on TCP, Unix and inherited sockets, and the loop that accepts connections
+//! within limits and behind proxies. It must not know TLS, Tor or any protocol that runs inside.
 //!
 //! Start reading at [`Listener`], [`Connector`] and [`Upgrade`], the three seams; [`accept_loop`] is what runs a
-//! listener.
+//! listener. Beside them: [`proxy`], the PROXY header; [`ServiceManager`], who is told when all listeners are bound;
+//! [`relay()`], from one connection to another; [`twisted`], endpoint strings of Twisted.
 //!
 //! ```
 //! use std::sync::Arc;
