@@ -17,7 +17,9 @@ use transom_base::{
     BoxFuture, ConnScope, Connection, ConnectionHandler, Counters, Drain, DrainWatch, ErrorKind, ServeError,
 };
 use transom_config::{TcpListenConfig, UnixAddress, UnixListenConfig};
-use transom_endpoint::{Accepting, Listener, TcpListener, UnixListener, Upgrade, Upgraded, accept_loop};
+use transom_endpoint::{
+    Accepting, Listener, Several, TcpListener, UnixListener, Upgrade, Upgraded, accept_loop,
+};
 use transom_testkit::{Collect, Echo, PassThrough, Refusing, memory_listener};
 
 struct Port {
@@ -366,4 +368,25 @@ async fn log_has_one_line_per_end_by_whose_fault_it_was_and_few_about_refusals()
     assert_eq!(with("WARN", "connections refused: max_connections transport=transport007"), 3, "{text}");
     assert_eq!(with("WARN", "refused=10 open=1 max_connections=1"), 2, "{text}");
     assert_eq!(with("WARN", ""), 3, "{text}");
+}
+
+#[tokio::test]
+async fn several_listeners_when_all_have_somebody_take_turns() {
+    let (first, to_first) = memory_listener();
+    let (second, to_second) = memory_listener();
+    let (bound, of_first) = ([first.bound(), second.bound()].concat(), first.bound().remove(0).to_string());
+    let mut both = Several::new(vec![Box::new(first), Box::new(second)]);
+    assert_eq!(both.bound(), bound);
+    let _waiting: Vec<_> =
+        [&to_first, &to_first, &to_second, &to_second].map(|to| to.stream().unwrap()).into();
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        taken.push(both.accept().await.unwrap().info.local.to_string() == of_first);
+    }
+    assert_eq!(taken, [true, false, true, false]);
+    to_second.fail(io::ErrorKind::ConnectionAborted.into());
+    both.accept().await.unwrap_err();
+    assert_eq!(both.status().borrow().accept_errors, 1);
+    Box::new(both).close().await;
+    assert!(to_first.stream().is_err() && to_second.stream().is_err());
 }
