@@ -64,6 +64,13 @@ pub(crate) fn system(ws: &Workspace) -> Result<(), Stop> {
         (Path::new(CHROMIUM).is_file(), &["chromium"] as &[_]),
         (installed("python3") && python(), &["python3-venv"]),
         (node(), &["nodejs", "npm"]),
+        // Peers of the endpoints in tests.
+        (installed("socat"), &["socat"]),
+        (installed("ncat"), &["ncat"]),
+        (installed("curl"), &["curl"]),
+        (installed("openssl"), &["openssl"]),
+        (Path::new("/usr/sbin/haproxy").is_file(), &["haproxy"]),
+        (installed("systemd-socket-activate"), &["systemd"]),
     ] {
         if !there {
             packages.extend(names);
