@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A ceiling on how many of something are open at once.
 #[derive(Debug)]
 pub struct Limit {
-    max: usize,
+    max: AtomicUsize,
     open: AtomicUsize,
 }
 
@@ -17,12 +17,18 @@ pub struct Permit(Arc<Limit>);
 impl Limit {
     /// At most `max` at once.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Limit { max, open: AtomicUsize::new(0) })
+        Arc::new(Limit { max: AtomicUsize::new(max), open: AtomicUsize::new(0) })
     }
 
     /// The ceiling.
     pub fn max(&self) -> usize {
-        self.max
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Moves the ceiling. Permits given before stay good, also those above a lower one: until enough of them are
+    /// dropped, no more are given.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// How many are open now.
@@ -32,8 +38,9 @@ impl Limit {
 
     /// A place, if one is free.
     pub fn acquire(self: &Arc<Self>) -> Option<Permit> {
+        let max = self.max();
         self.open
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < self.max).then_some(n + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < max).then_some(n + 1))
             .is_ok()
             .then(|| Permit(self.clone()))
     }
@@ -56,6 +63,19 @@ mod tests {
         assert!(limit.acquire().is_none());
         assert_eq!(limit.open(), 1);
         drop(first);
+        assert!(limit.acquire().is_some());
+    }
+
+    #[test]
+    fn ceiling_when_lowered_below_what_is_open_gives_no_place_until_enough_are_free() {
+        let limit = Limit::new(2);
+        let (first, second) = (limit.acquire().unwrap(), limit.acquire().unwrap());
+        limit.set_max(1);
+        drop(first);
+        assert!(limit.acquire().is_none());
+        drop(second);
+        let _third = limit.acquire().unwrap();
+        limit.set_max(2);
         assert!(limit.acquire().is_some());
     }
 }

@@ -42,6 +42,10 @@ pub struct ConnScope {
     pub id: ConnId,
     /// The node's phase.
     pub drain: DrainWatch,
+    /// Leaves [`Phase::Running`](crate::Phase::Running) when new connections of the transport are served by something
+    /// else. For protocols whose connections outlive what they ask for: HTTP finishes the request at hand and closes.
+    /// A session goes on. None = that never happens.
+    pub replaced: Option<DrainWatch>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// What is counted for the transport.
@@ -51,9 +55,10 @@ pub struct ConnScope {
 }
 
 impl ConnScope {
-    /// A scope with the next number.
+    /// A scope with the next number, whose handler is never replaced.
     pub fn new(drain: DrainWatch, counters: Arc<Counters>, permit: Option<Permit>) -> Self {
-        ConnScope { id: ConnId::next(), drain, clock: Arc::new(SystemClock), counters, permit }
+        let clock = Arc::new(SystemClock);
+        ConnScope { id: ConnId::next(), drain, replaced: None, clock, counters, permit }
     }
 
     /// A scope without a node around it: never drained, counted nowhere.

@@ -9,13 +9,14 @@ use std::task::Poll;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transom_base::{
-    BoxFuture, ConnScope, Connection, Deadline, FLUSH_TIMEOUT, Phase, Rewind, ServeError, Serving, Stream,
+    BoxFuture, ConnScope, Connection, Deadline, DrainWatch, FLUSH_TIMEOUT, Phase, Rewind, ServeError,
+    Serving, Stream,
 };
 
 use super::Shared;
 use super::calls::Calls;
 use super::limits::{Late, Limits};
-use super::watched::{Progress, Watched};
+use super::watched::{Progress, Step, Watched};
 
 enum End {
     Hyper(hyper::Result<()>),
@@ -47,22 +48,36 @@ pub(super) async fn run(
     let stream = TokioIo::new(Watched::new(io, Arc::clone(&progress)));
     let mut http = shared.builder.serve_connection(stream, calls);
     let mut limits = Limits::new(&shared.settings, Arc::clone(&progress));
-    let mut phase = phase_after(&scope, Phase::Draining);
+    let mut phase = phase_after(&scope.drain, Phase::Draining);
+    let mut replaced = scope.replaced.as_ref().map(|replaced| phase_after(replaced, Phase::Draining));
+    let mut last = false;
     let end = poll_fn(|cx| {
         while phase.as_mut().poll(cx).is_ready() {
             if scope.drain.phase() == Phase::Aborting {
                 return Poll::Ready(End::Aborted);
             }
             Pin::new(&mut http).graceful_shutdown();
-            phase = phase_after(&scope, Phase::Aborting);
+            phase = phase_after(&scope.drain, Phase::Aborting);
         }
-        if let Poll::Ready(result) = http.poll_without_shutdown(cx) {
-            return Poll::Ready(End::Hyper(result));
+        loop {
+            if let Poll::Ready(result) = http.poll_without_shutdown(cx) {
+                return Poll::Ready(End::Hyper(result));
+            }
+            if replaced.as_mut().is_some_and(|replaced| replaced.as_mut().poll(cx).is_ready()) {
+                replaced = None;
+                last = true;
+            }
+            // What has begun to be asked is answered here; the next request is for whatever serves the port now.
+            if !last || progress.step() == Step::Head {
+                break;
+            }
+            last = false;
+            Pin::new(&mut http).graceful_shutdown();
         }
         limits.poll(cx).map(End::Late)
     })
     .await;
-    drop(phase);
+    drop((phase, replaced));
     drop(limits);
     let parts = http.into_parts();
     let mut io = parts.io.into_inner().into_inner();
@@ -104,8 +119,8 @@ pub(super) async fn run(
     result.map(|()| -> Serving { Box::pin(std::future::ready(Ok(()))) })
 }
 
-fn phase_after(scope: &ConnScope, phase: Phase) -> BoxFuture<'static, ()> {
-    let mut watch = scope.drain.clone();
+fn phase_after(watch: &DrainWatch, phase: Phase) -> BoxFuture<'static, ()> {
+    let mut watch = watch.clone();
     Box::pin(async move { watch.reached(phase).await })
 }
 

@@ -386,6 +386,45 @@ async fn drain_closes_an_idle_connection_and_lets_an_answer_finish() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connection_when_its_handler_is_replaced_ends_with_the_request_at_hand() {
+    let (replaced, watch) = Drain::new();
+    let scope = || ConnScope { replaced: Some(watch.clone()), ..ConnScope::detached() };
+    let start = || start_with(HttpSettings::default(), scope(), 1 << 16);
+    let ((mut fresh, fresh_task), (mut begun, begun_task)) = (start(), start());
+    let ((mut idle, idle_task), (mut busy, busy_task), (mut up, up_task)) = (start(), start(), start());
+    begun.write_all(&GET[..9]).await.unwrap();
+    idle.write_all(GET).await.unwrap();
+    read_until(&mut idle, "GET /a").await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    up.write_all(UP).await.unwrap();
+    read_until(&mut up, "\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begin = Instant::now();
+    replaced.drain();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.unwrap();
+    assert_eq!((begin.elapsed(), rest.len()), (Duration::ZERO, 0));
+    // Those that have not been answered yet get one answer.
+    fresh.write_all(GET).await.unwrap();
+    begun.write_all(&GET[9..]).await.unwrap();
+    for near in [&mut fresh, &mut begun] {
+        read_until(near, "GET /a").await;
+        near.read_to_end(&mut rest).await.unwrap();
+    }
+    let answer = read_until(&mut busy, "at last").await;
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    busy.read_to_end(&mut rest).await.unwrap();
+    // An upgraded one lives on.
+    up.write_all(b"still here").await.unwrap();
+    read_until(&mut up, "still here").await;
+    assert_eq!(rest.len(), 0);
+    drop((fresh, begun, idle, busy, up));
+    for task in [fresh_task, begun_task, idle_task, busy_task, up_task] {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn abort_cuts_an_answer() {
     let (drain, watch) = Drain::new();
     let (mut near, task) =
