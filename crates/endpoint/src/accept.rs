@@ -17,10 +17,11 @@ use transom_base::{
 };
 
 use crate::addresses::{Addresses, Place};
+use crate::control::AcceptOrders;
 use crate::rate::Rate;
 use crate::refusals::Refusals;
 use crate::upgraded::step_failed;
-use crate::{AcceptError, Accepted, Listener, ProxyProtocol, Upgrade, accept_error};
+use crate::{AcceptControl, AcceptError, Accepted, Listener, ProxyProtocol, Upgrade, accept_error};
 
 /// The first pause after the system was short of descriptors, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -28,7 +29,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 const PER_ADDRESS: &str = "max_connections_per_address";
 
+/// A loop that is told to end lets in what waits already: it ends when nothing has come for the first time, or after
+/// the second.
+const SWEEP_QUIET: Duration = Duration::from_millis(20);
+const SWEEP_LONGEST: Duration = Duration::from_secs(1);
+
 /// How connections are accepted.
+#[derive(Clone)]
 pub struct Accepting {
     /// The transport's ID, for the log.
     pub transport: String,
@@ -77,40 +84,54 @@ impl fmt::Debug for Accepting {
 }
 
 /// Accepts until the node drains, then closes the listener. An error is one that the listener cannot recover from.
-pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) -> std::io::Result<()> {
-    let mut watch = accepting.drain.clone();
+pub async fn accept_loop(listener: Box<dyn Listener>, accepting: Accepting) -> std::io::Result<()> {
+    let (_, orders) = AcceptControl::new(accepting);
+    accept_under_control(listener, orders).await
+}
+
+/// The same as the loop's [`AcceptControl`] says, and until it says so.
+pub async fn accept_under_control(
+    mut listener: Box<dyn Listener>,
+    mut orders: AcceptOrders,
+) -> std::io::Result<()> {
+    let mut door = Door::new(&mut orders);
+    let mut watch = door.gate.how.drain.clone();
     let mut draining = std::pin::pin!(watch.reached(Phase::Draining));
-    let mut rate = accepting.accept_rate.map(|rate| Rate::new(rate, Instant::now()));
-    let gate = Arc::new(Gate::new(accepting));
+    let mut stop = orders.clone();
+    let mut stopped = std::pin::pin!(stop.stopped());
     let mut spare = Spare::new();
     let mut pause = FIRST_PAUSE;
     let result = loop {
         let accepted = tokio::select! {
             biased;
             () = &mut draining => break Ok(()),
+            () = &mut stopped => {
+                tokio::select! {
+                    biased;
+                    () = &mut draining => {}
+                    () = door.sweep(&mut *listener) => {}
+                }
+                break Ok(());
+            }
             accepted = listener.accept() => accepted,
         };
         let failure = match accepted {
             Ok(accepted) => {
                 pause = FIRST_PAUSE;
-                if rate.as_mut().is_none_or(|rate| rate.take(Instant::now())) {
-                    gate.admit(accepted);
-                } else {
-                    gate.refused("accept_rate");
-                    accepted.reset();
-                }
+                door.follow(&mut orders);
+                door.admit(accepted);
                 continue;
             }
             Err(failure) => failure,
         };
         match accept_error(&failure) {
             AcceptError::OneConnection => {
-                debug!(transport = %gate.how.transport, "a connection was lost before it was accepted: {failure}");
+                debug!(transport = %door.gate.how.transport, "a connection was lost before it was accepted: {failure}");
             }
             AcceptError::Exhausted => {
                 let refused = spare.refuse(&failure, &mut *listener).await;
                 if refused != Some(false) {
-                    gate.refused(&format!("the system is short of resources ({failure})"));
+                    door.gate.refused(&format!("the system is short of resources ({failure})"));
                 }
                 if refused.is_some() {
                     pause = FIRST_PAUSE;
@@ -119,6 +140,7 @@ pub async fn accept_loop(mut listener: Box<dyn Listener>, accepting: Accepting) 
                 tokio::select! {
                     biased;
                     () = &mut draining => break Ok(()),
+                    () = &mut stopped => break Ok(()),
                     () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                 }
             }
@@ -162,9 +184,60 @@ impl Spare {
     }
 }
 
+/// The gate of the moment, and how fast it may be passed.
+struct Door {
+    gate: Arc<Gate>,
+    rate: Option<Rate>,
+}
+
+impl Door {
+    fn new(orders: &mut AcceptOrders) -> Self {
+        let (how, replaced) = orders.current();
+        let rate = how.accept_rate.map(|rate| Rate::new(rate, Instant::now()));
+        let addresses = how.max_per_address.map(Addresses::new);
+        Door { gate: Arc::new(Gate { how, replaced, addresses, refusals: Mutex::default() }), rate }
+    }
+
+    /// Goes on as ordered. What is counted for a limit stays counted while there is such a limit.
+    fn follow(&mut self, orders: &mut AcceptOrders) {
+        let Some((how, replaced)) = orders.changed() else { return };
+        if how.accept_rate != self.gate.how.accept_rate {
+            self.rate = how.accept_rate.map(|rate| Rate::new(rate, Instant::now()));
+        }
+        let addresses = match (&self.gate.addresses, how.max_per_address) {
+            (Some(addresses), Some(max)) => {
+                addresses.set_max(max);
+                Some(addresses.clone())
+            }
+            (_, max) => max.map(Addresses::new),
+        };
+        self.gate = Arc::new(Gate { how, replaced, addresses, refusals: Mutex::default() });
+    }
+
+    fn admit(&mut self, accepted: Accepted) {
+        if self.rate.as_mut().is_none_or(|rate| rate.take(Instant::now())) {
+            return self.gate.admit(accepted);
+        }
+        self.gate.refused("accept_rate");
+        accepted.reset();
+    }
+
+    /// Lets in what waits already.
+    async fn sweep(&mut self, listener: &mut dyn Listener) {
+        let until = Instant::now() + SWEEP_LONGEST;
+        while Instant::now() < until {
+            match tokio::time::timeout(SWEEP_QUIET, listener.accept()).await {
+                Ok(Ok(accepted)) => self.admit(accepted),
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+}
+
 /// Decides which connections are let in.
 struct Gate {
-    how: Accepting,
+    how: Arc<Accepting>,
+    replaced: DrainWatch,
     addresses: Option<Arc<Addresses>>,
     refusals: Mutex<Refusals>,
 }
@@ -176,14 +249,6 @@ struct Forwarded {
 }
 
 impl Gate {
-    fn new(accepting: Accepting) -> Self {
-        Gate {
-            addresses: accepting.max_per_address.map(Addresses::new),
-            refusals: Mutex::default(),
-            how: accepting,
-        }
-    }
-
     fn admit(self: &Arc<Self>, accepted: Accepted) {
         let Some(permit) = self.how.limit.acquire() else {
             self.refused("max_connections");
@@ -194,7 +259,8 @@ impl Gate {
         let Ok(place) = (if by_proxy { Ok(None) } else { self.place(&peer) }) else {
             return accepted.reset();
         };
-        let scope = ConnScope::new(self.how.drain.clone(), self.how.counters.clone(), Some(permit));
+        let mut scope = ConnScope::new(self.how.drain.clone(), self.how.counters.clone(), Some(permit));
+        scope.replaced = Some(self.replaced.clone());
         let id = scope.id;
         debug!(transport = %self.how.transport, conn = %id, %peer, "connection accepted");
         let open = Open::new(&self.how.counters);

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Open connections by where they come from. Holds no more entries than there are open connections.
 pub(crate) struct Addresses {
-    max: u32,
+    max: AtomicU32,
     open: Mutex<HashMap<Origin, u32>>,
 }
 
@@ -27,7 +28,12 @@ pub(crate) struct Place {
 impl Addresses {
     /// At most `max` open at once from each.
     pub(crate) fn new(max: u32) -> Arc<Self> {
-        Arc::new(Addresses { max, open: Mutex::default() })
+        Arc::new(Addresses { max: AtomicU32::new(max), open: Mutex::default() })
+    }
+
+    /// Moves the limit. Places taken before stay good.
+    pub(crate) fn set_max(&self, max: u32) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// A place for a connection from this address, if it has not its share.
@@ -36,12 +42,13 @@ impl Addresses {
             IpAddr::V4(ip) => Origin::V4(ip.to_bits()),
             IpAddr::V6(ip) => Origin::V6((ip.to_bits() >> 64) as u64),
         };
-        if self.max == 0 {
+        let max = self.max.load(Ordering::Relaxed);
+        if max == 0 {
             return None;
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(origin).or_insert(0);
-        if *count >= self.max {
+        if *count >= max {
             return None;
         }
         *count += 1;
@@ -74,6 +81,11 @@ mod tests {
         assert!(take("192.0.2.1").is_none());
         assert!(take("192.0.2.2").is_some());
         drop(first);
+        let third = take("192.0.2.1").unwrap();
+        addresses.set_max(1);
+        drop(third);
+        assert!(take("192.0.2.1").is_none());
+        addresses.set_max(2);
         assert!(take("192.0.2.1").is_some());
     }
 

@@ -2,7 +2,7 @@
 //! within limits and behind proxies. It must not know TLS, Tor or any protocol that runs inside.
 //!
 //! Start reading at [`Listener`], [`Connector`] and [`Upgrade`], the three seams; [`accept_loop`] is what runs a
-//! listener. Beside them: [`proxy`], the PROXY header; [`ServiceManager`], who is told when all listeners are bound;
+//! listener, and [`AcceptControl`] what changes it while it runs. Beside them: [`proxy`], the PROXY header; [`ServiceManager`], who is told when all listeners are bound;
 //! [`relay()`], from one connection to another; [`twisted`], endpoint strings of Twisted.
 //!
 //! ```
@@ -26,6 +26,7 @@
 mod accept;
 mod addresses;
 mod connection;
+mod control;
 mod error;
 mod holder;
 mod inherited;
@@ -41,8 +42,9 @@ pub mod twisted;
 mod unix;
 mod upgraded;
 
-pub use accept::{Accepting, accept_loop};
+pub use accept::{Accepting, accept_loop, accept_under_control};
 pub use connection::Accepted;
+pub use control::{AcceptControl, AcceptOrders};
 pub use error::{AcceptError, ConnectFailure, EndpointError, accept_error};
 pub use inherited::{FdListenSettings, Inherited, InheritedSocket, listen_on};
 pub use proxy::{ProxyProtocol, ProxyProtocolSettings};
@@ -51,5 +53,5 @@ pub use service_manager::ServiceManager;
 pub use several::Several;
 pub use tcp::{TcpConnector, TcpListener};
 pub use traits::{BoundAddr, Connector, EndpointStatus, Listener, Upgrade};
-pub use unix::{UnixConnector, UnixListener};
+pub use unix::{SocketId, UnixConnector, UnixListener, UnixReplacement};
 pub use upgraded::Upgraded;

@@ -17,6 +17,7 @@ use transom_config::{UnixAddress, UnixConnectConfig, UnixListenConfig};
 use crate::holder::Holder;
 use crate::{Accepted, BoundAddr, Connector, EndpointError, EndpointStatus, Listener};
 use file::SocketFile;
+pub use file::SocketId;
 
 /// The longest path of a socket in bytes (`sun_path` without its final zero).
 const MAX_PATH: usize = 107;
@@ -30,10 +31,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 pub struct UnixListener {
     /// Removes the file when dropped: before the socket is closed, since only an open socket keeps the number by which
     /// the file is known from being used again.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
     inner: tokio::net::UnixListener,
     address: UnixAddress,
     status: watch::Sender<EndpointStatus>,
+}
+
+/// A listening Unix socket that is to take the place of another one of this process. Nobody finds it before.
+#[derive(Debug)]
+pub struct UnixReplacement {
+    listener: UnixListener,
+    replaced: SocketId,
+    config: UnixListenConfig,
 }
 
 impl UnixListener {
@@ -45,10 +54,7 @@ impl UnixListener {
     /// A setting out of its range, an unknown owner, an address that somebody listens on (who, where the system lets it
     /// be seen), or anything that is no dead socket in its place.
     pub fn bind(config: &UnixListenConfig) -> Result<Self, EndpointError> {
-        if config.backlog == 0 {
-            let (value, allowed) = ("0".into(), "1 to 65535");
-            return Err(EndpointError::OutOfRange { option: "backlog", value, allowed });
-        }
+        check_backlog(config)?;
         let (socket, file) = match &config.address {
             UnixAddress::Path(path) => {
                 let (socket, file) = file::bind(path, config)?;
@@ -56,10 +62,39 @@ impl UnixListener {
             }
             UnixAddress::Abstract(name) => (bind_abstract(name, config)?, None),
         };
+        Self::listening(socket, file, config)
+    }
+
+    /// Binds a socket that is to stand where the socket `replaced` of this process stands, which goes on until the new
+    /// one is published: there is no moment without a listener. None for an abstract name, which only one can have.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixListener::bind`], but nobody is in the way yet.
+    pub fn replace(
+        config: &UnixListenConfig,
+        replaced: SocketId,
+    ) -> Result<Option<UnixReplacement>, EndpointError> {
+        let UnixAddress::Path(path) = &config.address else { return Ok(None) };
+        check_backlog(config)?;
+        let (socket, file) = file::bind_beside(path, config)?;
+        let listener = Self::listening(socket, Some(file), config)?;
+        Ok(Some(UnixReplacement { listener, replaced, config: config.clone() }))
+    }
+
+    /// Tells its file from others; an abstract name has none.
+    pub fn socket_id(&self) -> Option<SocketId> {
+        self.file.as_ref().map(SocketFile::id)
+    }
+
+    fn listening(
+        socket: Socket,
+        file: Option<SocketFile>,
+        config: &UnixListenConfig,
+    ) -> Result<Self, EndpointError> {
         let inner = tokio::net::UnixListener::from_std(socket.into())
             .map_err(|source| bind_failed(&config.address, source))?;
-        let address = config.address.clone();
-        Ok(UnixListener { _file: file, inner, address, status: watch::Sender::default() })
+        Ok(UnixListener { file, inner, address: config.address.clone(), status: watch::Sender::default() })
     }
 
     /// Takes a socket that listens already. Its file belongs to whoever made it.
@@ -74,7 +109,22 @@ impl UnixListener {
             (None, None) => UnixAddress::Path(PathBuf::new()),
         };
         let inner = tokio::net::UnixListener::from_std(socket).map_err(failed)?;
-        Ok(UnixListener { _file: None, inner, address, status: watch::Sender::default() })
+        Ok(UnixListener { file: None, inner, address, status: watch::Sender::default() })
+    }
+}
+
+impl UnixReplacement {
+    /// Takes the place in one step. Connections that wait at the replaced socket are still accepted there.
+    ///
+    /// # Errors
+    ///
+    /// What another process put in its place meanwhile stays, as with [`UnixListener::bind`].
+    pub fn publish(self) -> Result<UnixListener, EndpointError> {
+        let UnixReplacement { mut listener, replaced, config } = self;
+        if let (UnixAddress::Path(path), Some(file)) = (&config.address, &mut listener.file) {
+            file.publish(path, &config, true, Some(replaced))?;
+        }
+        Ok(listener)
     }
 }
 
@@ -156,6 +206,14 @@ async fn connect(path: PathBuf) -> io::Result<UnixStream> {
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+fn check_backlog(config: &UnixListenConfig) -> Result<(), EndpointError> {
+    if config.backlog == 0 {
+        let (value, allowed) = ("0".into(), "1 to 65535");
+        return Err(EndpointError::OutOfRange { option: "backlog", value, allowed });
+    }
+    Ok(())
 }
 
 fn bind_abstract(name: &str, config: &UnixListenConfig) -> Result<Socket, EndpointError> {

@@ -18,7 +18,8 @@ use transom_base::{
 };
 use transom_config::{TcpListenConfig, UnixAddress, UnixListenConfig};
 use transom_endpoint::{
-    Accepting, Listener, Several, TcpListener, UnixListener, Upgrade, Upgraded, accept_loop,
+    AcceptControl, Accepting, Listener, Several, TcpListener, UnixListener, Upgrade, Upgraded, accept_loop,
+    accept_under_control,
 };
 use transom_testkit::{Collect, Echo, PassThrough, Refusing, memory_listener};
 
@@ -140,6 +141,111 @@ async fn drain_closes_the_listener_and_leaves_the_connections() {
     answers(&mut stream).await.unwrap();
     drop(stream);
     port.drain.complete().await;
+}
+
+/// Answers every byte with its own.
+struct Says(u8);
+
+impl ConnectionHandler for Says {
+    fn name(&self) -> &str {
+        "says"
+    }
+
+    fn serve(&self, mut conn: Connection, scope: ConnScope) -> BoxFuture<'static, Result<(), ServeError>> {
+        let word = self.0;
+        Box::pin(async move {
+            let _scope = scope;
+            while conn.io.read_u8().await.is_ok() {
+                conn.io.write_u8(word).await.map_err(ServeError::Io)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn handler_when_changed_serves_the_next_connection_and_the_others_keep_theirs() {
+    let (listener, connector) = memory_listener();
+    let (control, orders) =
+        AcceptControl::new(Accepting::new("one", Arc::new(Says(1)), 2, DrainWatch::never()));
+    let task = tokio::spawn(accept_under_control(Box::new(listener), orders));
+    let mut first = connector.stream().unwrap();
+    first.write_u8(0).await.unwrap();
+    assert_eq!(first.read_u8().await.unwrap(), 1);
+    for word in 2..=20 {
+        control.change(Accepting { handler: Arc::new(Says(word)), ..(*control.current()).clone() });
+        let mut next = connector.stream().unwrap();
+        next.write_u8(0).await.unwrap();
+        assert_eq!(next.read_u8().await.unwrap(), word);
+        drop(next);
+        while control.current().limit.open() > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    first.write_u8(0).await.unwrap();
+    assert_eq!(first.read_u8().await.unwrap(), 1);
+    // The limit is one for all of them.
+    control.current().limit.set_max(1);
+    assert_eq!(connector.stream().unwrap().read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(control.current().counters.refused.load(Ordering::Relaxed), 1);
+    control.stop();
+    control.stopped().await;
+    task.await.unwrap().unwrap();
+    first.write_u8(0).await.unwrap();
+    assert_eq!(first.read_u8().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn connections_when_the_handler_changes_or_the_loop_ends_are_told() {
+    struct Tells(tokio::sync::mpsc::UnboundedSender<u8>);
+    impl ConnectionHandler for Tells {
+        fn name(&self) -> &str {
+            "tells"
+        }
+        fn serve(&self, _: Connection, scope: ConnScope) -> BoxFuture<'static, Result<(), ServeError>> {
+            let tell = self.0.clone();
+            Box::pin(async move {
+                tell.send(0).unwrap();
+                scope.replaced.unwrap().reached(transom_base::Phase::Draining).await;
+                tell.send(1).unwrap();
+                Ok(())
+            })
+        }
+    }
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (listener, connector) = memory_listener();
+    let accepting = Accepting::new("one", Arc::new(Tells(tell)), 10, DrainWatch::never());
+    let (control, orders) = AcceptControl::new(accepting);
+    tokio::spawn(accept_under_control(Box::new(listener), orders));
+    let _first = connector.stream().unwrap();
+    assert_eq!(told.recv().await, Some(0));
+    control.change((*control.current()).clone());
+    assert_eq!(told.recv().await, Some(1));
+    let _second = connector.stream().unwrap();
+    assert_eq!(told.recv().await, Some(0));
+    control.stop();
+    assert_eq!(told.recv().await, Some(1));
+}
+
+#[tokio::test]
+async fn loop_when_told_to_end_lets_in_who_waits_already() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let listener = UnixListener::bind(&UnixListenConfig::new(UnixAddress::Path(path.clone()))).unwrap();
+    let accepting = Accepting::new("unix", Arc::new(Says(7)), 100, DrainWatch::never());
+    let (control, orders) = AcceptControl::new(accepting);
+    let mut waiting = Vec::new();
+    for _ in 0..30 {
+        waiting.push(tokio::net::UnixStream::connect(&path).await.unwrap());
+    }
+    control.stop();
+    let (result, ()) = tokio::join!(accept_under_control(Box::new(listener), orders), control.stopped());
+    result.unwrap();
+    assert!(!path.exists());
+    for stream in &mut waiting {
+        stream.write_u8(0).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), 7);
+    }
 }
 
 #[tokio::test]

@@ -102,6 +102,55 @@ async fn socket_when_somebody_answers_is_an_error_and_stays_usable() {
 }
 
 #[tokio::test]
+async fn replacement_when_published_takes_the_place_and_the_replaced_one_still_serves_who_waits() {
+    let (folder, path) = folder();
+    let mut first = UnixListener::bind(&at(&path)).unwrap();
+    let id = first.socket_id().unwrap();
+    let tighter = UnixListenConfig { mode: 0o600, ..at(&path) };
+    let replacement = UnixListener::replace(&tighter, id).unwrap().unwrap();
+    let mut waiting = to(&path).connect(Deadline::NEVER).await.unwrap();
+    let mut second = replacement.publish().unwrap();
+    assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    waiting.io.write_all(b"hi").await.unwrap();
+    let mut accepted = first.accept().await.unwrap().into_connection();
+    assert_eq!(accepted.io.read_u16().await.unwrap(), u16::from_be_bytes(*b"hi"));
+    drop(first);
+    assert_eq!(entries(&folder), 1);
+    to(&path).connect(Deadline::NEVER).await.unwrap();
+    second.accept().await.unwrap();
+    drop(second);
+    assert_eq!(entries(&folder), 0);
+}
+
+#[tokio::test]
+async fn replacement_when_not_published_leaves_all_as_it_was() {
+    let (folder, path) = folder();
+    let mut first = UnixListener::bind(&at(&path)).unwrap();
+    let replacement = UnixListener::replace(&at(&path), first.socket_id().unwrap()).unwrap();
+    assert_eq!(entries(&folder), 2);
+    drop(replacement);
+    assert_eq!(entries(&folder), 1);
+    to(&path).connect(Deadline::NEVER).await.unwrap();
+    first.accept().await.unwrap();
+}
+
+#[tokio::test]
+async fn replacement_when_another_took_the_place_meanwhile_is_an_error() {
+    let (folder, path) = folder();
+    let first = UnixListener::bind(&at(&path)).unwrap();
+    let replacement = UnixListener::replace(&at(&path), first.socket_id().unwrap()).unwrap().unwrap();
+    fs::remove_file(&path).unwrap();
+    let mut other = UnixListener::bind(&at(&path)).unwrap();
+    let error = replacement.publish().unwrap_err();
+    assert!(matches!(error, EndpointError::InUse { .. }), "{error}");
+    // The look whether somebody answers.
+    other.accept().await.unwrap();
+    to(&path).connect(Deadline::NEVER).await.unwrap();
+    other.accept().await.unwrap();
+    assert_eq!(entries(&folder), 1);
+}
+
+#[tokio::test]
 async fn anything_but_a_socket_is_an_error_and_untouched() {
     let (folder, path) = folder();
     fs::write(&path, "precious").unwrap();

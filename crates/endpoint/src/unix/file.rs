@@ -25,27 +25,52 @@ const ATTEMPTS: u32 = 16;
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    identity: Identity,
+    id: SocketId,
 }
 
-/// What tells one file from another of the same name.
+/// What tells one socket file from another of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
+pub struct SocketId {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
+impl SocketId {
     fn of(file: &Metadata) -> Self {
-        Identity { device: file.dev(), inode: file.ino() }
+        SocketId { device: file.dev(), inode: file.ino() }
+    }
+
+    /// Whether this is what stands at a path.
+    fn is_at(self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| SocketId::of(&found) == self)
+    }
+}
+
+impl SocketFile {
+    pub(super) fn id(&self) -> SocketId {
+        self.id
+    }
+
+    /// Moves it from its temporary name to its path, where `there` tells whether something was seen: a dead socket, or
+    /// one that is `ours`.
+    pub(super) fn publish(
+        &mut self,
+        path: &Path,
+        config: &UnixListenConfig,
+        there: bool,
+        ours: Option<SocketId>,
+    ) -> Result<(), EndpointError> {
+        take_place(self, path, there, ours, config)?;
+        // Found again also when the process has moved to another folder.
+        self.path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(())
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Another process may have put its own in the place of ours.
-        let ours = fs::symlink_metadata(&self.path).is_ok_and(|found| Identity::of(&found) == self.identity);
-        if ours {
+        if self.id.is_at(&self.path) {
             // Nobody is left to whom a failure could be of use.
             let _ = fs::remove_file(&self.path);
         }
@@ -56,12 +81,44 @@ impl Drop for SocketFile {
 /// moves it to its path in one step.
 pub(super) fn bind(path: &Path, config: &UnixListenConfig) -> Result<(Socket, SocketFile), EndpointError> {
     check(path, config)?;
-    let owner = config.owner.as_deref().map(uid).transpose()?;
-    let group = config.group.as_deref().map(gid).transpose()?;
+    let owners = Owners::of(config)?;
     // Whoever is in the way is told before anything is made.
     let dead = dead_socket_at(path, config)?;
+    let (socket, mut file) = bind_as(owners, path, config)?;
+    file.publish(path, config, dead, None)?;
+    Ok((socket, file))
+}
 
-    let (socket, mut file) = bind_temporary(path, config)?;
+/// The same, but for the last step.
+pub(super) fn bind_beside(
+    path: &Path,
+    config: &UnixListenConfig,
+) -> Result<(Socket, SocketFile), EndpointError> {
+    check(path, config)?;
+    bind_as(Owners::of(config)?, path, config)
+}
+
+/// The numbers of those to whom a file is given.
+struct Owners {
+    owner: Option<u32>,
+    group: Option<u32>,
+}
+
+impl Owners {
+    fn of(config: &UnixListenConfig) -> Result<Self, EndpointError> {
+        let owner = config.owner.as_deref().map(uid).transpose()?;
+        let group = config.group.as_deref().map(gid).transpose()?;
+        Ok(Owners { owner, group })
+    }
+}
+
+fn bind_as(
+    owners: Owners,
+    path: &Path,
+    config: &UnixListenConfig,
+) -> Result<(Socket, SocketFile), EndpointError> {
+    let Owners { owner, group } = owners;
+    let (socket, file) = bind_temporary(path, config)?;
     let trouble = |action| {
         let path = path.to_owned();
         move |source| EndpointError::SocketFile { action, path, source }
@@ -72,9 +129,6 @@ pub(super) fn bind(path: &Path, config: &UnixListenConfig) -> Result<(Socket, So
     fs::set_permissions(&file.path, Permissions::from_mode(config.mode))
         .map_err(trouble("setting the mode of"))?;
     socket.listen(i32::from(config.backlog)).map_err(|source| bind_failed(&config.address, source))?;
-    take_place(&file, path, dead, config)?;
-    // Found again also when the process has moved to another folder.
-    file.path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Ok((socket, file))
 }
 
@@ -111,27 +165,28 @@ fn dead_socket_at(path: &Path, config: &UnixListenConfig) -> Result<bool, Endpoi
 }
 
 /// Moves the new file from its temporary name to its path: to where nothing is, or into the place of the one dead
-/// socket that was looked at. Whatever else has come there in the meantime stays.
+/// socket that was looked at, or of one that is ours. Whatever else has come there in the meantime stays.
 #[cfg(target_os = "linux")]
 fn take_place(
     file: &SocketFile,
     path: &Path,
-    dead: bool,
+    there: bool,
+    ours: Option<SocketId>,
     config: &UnixListenConfig,
 ) -> Result<(), EndpointError> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     let rename = |flags| renameat_with(CWD, &file.path, CWD, path, flags).map_err(io::Error::from);
     let failed =
         |source| EndpointError::SocketFile { action: "moving into its place", path: path.to_owned(), source };
-    let flags = if dead { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+    let flags = if there { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
     match rename(flags) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(in_use(&config.address, None));
         }
-        // The dead one is gone by itself.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && dead => {
-            return take_place(file, path, false, config);
+        // It is gone by itself.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && there => {
+            return take_place(file, path, false, ours, config);
         }
         // A file system that cannot do it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -139,10 +194,13 @@ fn take_place(
         }
         Err(error) => return Err(failed(error)),
     }
-    if !dead {
+    if !there {
         return Ok(());
     }
     // What was there has the temporary name now, where nobody else will replace it.
+    if ours.is_some_and(|ours| ours.is_at(&file.path)) {
+        return fs::remove_file(&file.path).map_err(failed);
+    }
     match dead_socket_at(&file.path, config) {
         Ok(true) => fs::remove_file(&file.path).map_err(failed),
         Ok(false) => Ok(()),
@@ -162,7 +220,8 @@ fn take_place(
 fn take_place(
     file: &SocketFile,
     path: &Path,
-    _dead: bool,
+    _there: bool,
+    _ours: Option<SocketId>,
     _config: &UnixListenConfig,
 ) -> Result<(), EndpointError> {
     fs::rename(&file.path, path).map_err(|source| EndpointError::SocketFile {
@@ -190,7 +249,7 @@ fn bind_temporary(path: &Path, config: &UnixListenConfig) -> Result<(Socket, Soc
             Err(error) => return Err(failed(error)),
         }
         let made = fs::symlink_metadata(&temporary).map_err(failed)?;
-        return Ok((socket, SocketFile { path: temporary, identity: Identity::of(&made) }));
+        return Ok((socket, SocketFile { path: temporary, id: SocketId::of(&made) }));
     }
     Err(failed(last))
 }
@@ -260,7 +319,7 @@ mod tests {
             let _ = fs::remove_file(&path);
             let theirs = std::os::unix::net::UnixListener::bind(&path).unwrap();
             let (_socket, file) = listening();
-            let error = take_place(&file, &path, looked, &config).unwrap_err();
+            let error = take_place(&file, &path, looked, None, &config).unwrap_err();
             assert!(matches!(error, EndpointError::InUse { .. }), "{error}");
             drop(file);
             assert!(answers(&path));
@@ -274,7 +333,7 @@ mod tests {
                 fs::remove_file(&path).unwrap();
             }
             let (_socket, file) = listening();
-            take_place(&file, &path, looked, &config).unwrap();
+            take_place(&file, &path, looked, None, &config).unwrap();
             assert!(answers(&path));
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
