@@ -45,6 +45,11 @@ pub(crate) struct Taken {
 }
 
 impl Session {
+    /// From now on the session may have so many calls that are not answered yet; those there are stay.
+    pub(crate) fn limit_calls(&self, most: usize) {
+        self.calls.lock().most = most;
+    }
+
     /// Notes a call of this session.
     pub(crate) fn note_made(&self, call: Id, made: Made) -> Result<(), NotInvoked> {
         let mut calls = self.calls.lock();

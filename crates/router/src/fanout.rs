@@ -174,7 +174,7 @@ impl Fanout {
                     ready.encode(serializer, event);
                 }
             }
-            let mut left = realm.chunk;
+            let mut left = realm.chunk();
             let stopped = loop {
                 match way.offer(&ready, &mut left, &mut effects) {
                     // Somebody with another serializer came at this moment.
@@ -308,7 +308,7 @@ fn deliver(subscriber: &Subscriber, message: Encoded<'_>, effects: &mut Effects)
                 effects.push(Effect::Recovers(subscriber.session.clone()));
             }
         }
-        Offered::Full => match subscriber.session.role.slow_consumer {
+        Offered::Full => match subscriber.session.role.terms().slow_consumer {
             SlowConsumer::Drop => {
                 subscriber.lagging.store(true, Ordering::Relaxed);
                 effects.push(Effect::Lags(subscriber.session.clone()));

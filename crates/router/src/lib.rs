@@ -11,6 +11,14 @@
 //! EVENT under the read lock of its topic, an INVOCATION under that of its registration, an answer under the lock of
 //! its caller's calls. So no EVENT precedes SUBSCRIBED or follows UNSUBSCRIBED, and nothing follows GOODBYE.
 //!
+//! # Changes of realms and roles
+//! [`Router::update`] changes them under the sessions. A role stays the same object and gets other terms; each session
+//! keeps those that it saw last, with what it remembers of their decisions, and looks with every message whether its
+//! realm counts another version. A session that has to go is left a sign, and its own
+//! task, woken, says GOODBYE. Which sessions
+//! there are is known to the realm's members, a lock that is taken when one joins or leaves and around no other but
+//! those of the session's terms and calls.
+//!
 //! # What a session may hold
 //! Its role bounds its subscriptions, its registrations, and its calls that wait for an answer, those it made and those
 //! it took each. A session's port alone knows what it subscribed to and registered, and compares without a lock; the

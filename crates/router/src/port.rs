@@ -43,8 +43,9 @@ enum State {
     Challenged { pending: Pending, hello: Box<Hello>, until: Option<Instant> },
     /// The peer has joined.
     Established(Box<Open>),
-    /// The router has said GOODBYE.
-    ShuttingDown { until: Option<Instant> },
+    /// The router has said GOODBYE. Afterwards the transport is closed where the node is `draining`, and may else be used
+    /// for another session.
+    ShuttingDown { until: Option<Instant>, draining: bool },
     /// The transport goes or is gone.
     Over,
 }
@@ -156,10 +157,16 @@ impl SessionPort for Port {
             }
             State::Challenged { pending, hello, .. } => self.receive_challenged(pending, hello, msg),
             State::Established(open) => self.receive_open(open, msg),
-            State::ShuttingDown { until } => match msg {
-                Message::Goodbye(_) | Message::Abort(_) => Ok(Flow::Close(CloseReason::SystemShutdown)),
+            State::ShuttingDown { until, draining } => match msg {
+                Message::Goodbye(_) | Message::Abort(_) if draining => {
+                    Ok(Flow::Close(CloseReason::SystemShutdown))
+                }
+                Message::Goodbye(_) | Message::Abort(_) => {
+                    self.await_hello();
+                    Ok(Flow::Continue)
+                }
                 _ => {
-                    self.state = State::ShuttingDown { until };
+                    self.state = State::ShuttingDown { until, draining };
                     Ok(Flow::Continue)
                 }
             },
@@ -176,14 +183,24 @@ impl SessionPort for Port {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed { until } | State::Challenged { until, .. } | State::ShuttingDown { until } => {
+            State::Closed { until } | State::Challenged { until, .. } | State::ShuttingDown { until, .. } => {
                 *until
             }
-            State::Established(_) | State::Over => None,
+            State::Established(open) => open.dismissed(),
+            State::Over => None,
         }
     }
 
     fn expired(&mut self, now: Instant) -> Flow {
+        if let State::Established(open) = &mut self.state {
+            if let Some(goodbye) = open.farewell() {
+                open.leave(&self.router);
+                tracing::debug!(session = %open.id(), reason = %goodbye.reason, "session dismissed");
+                self.farewell(&Message::Goodbye(goodbye));
+                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), draining: false };
+            }
+            return Flow::Continue;
+        }
         if self.deadline().is_none_or(|until| until > now) {
             return Flow::Continue;
         }
@@ -192,8 +209,10 @@ impl SessionPort for Port {
                 self.refuse("wamp.error.authentication_failed", "no answer to CHALLENGE came in time");
                 Flow::Close(CloseReason::Timeout)
             }
-            State::ShuttingDown { .. } => Flow::Close(CloseReason::SystemShutdown),
-            State::Closed { .. } | State::Established(_) | State::Over => Flow::Close(CloseReason::Timeout),
+            State::ShuttingDown { draining: true, .. } => Flow::Close(CloseReason::SystemShutdown),
+            State::ShuttingDown { .. } | State::Closed { .. } | State::Established(_) | State::Over => {
+                Flow::Close(CloseReason::Timeout)
+            }
         }
     }
 
@@ -202,11 +221,11 @@ impl SessionPort for Port {
             State::Established(mut open) => {
                 open.leave(&self.router);
                 self.goodbye(reply::SYSTEM_SHUTDOWN, Some("the router is shutting down"));
-                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT) };
+                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), draining: true };
                 Flow::Continue
             }
-            State::ShuttingDown { until } => {
-                self.state = State::ShuttingDown { until };
+            State::ShuttingDown { until, .. } => {
+                self.state = State::ShuttingDown { until, draining: true };
                 Flow::Continue
             }
             State::Closed { .. } | State::Challenged { .. } | State::Over => {

@@ -16,6 +16,7 @@ pub(crate) const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded
 pub(crate) const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
 pub(crate) const UNAVAILABLE: &str = "wamp.error.unavailable";
 
+pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 pub(crate) const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
 

@@ -1,9 +1,11 @@
 //! A role of a realm: its permissions, compiled, its policy for slow consumers and how much its sessions may hold.
+//! These may change while it has sessions; the role stays the same one.
 //!
 //! Among the rules that match a URI an exact one wins, else a wildcard rule, else a prefix rule; of several of one kind
 //! the longest, of equals the later.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ahash::RandomState;
 use transom_config::{Authorization, MatchPolicy, Permission, SessionLimits, SlowConsumer};
@@ -11,6 +13,7 @@ use transom_wamp::Text;
 
 use crate::decision::Decision;
 use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The name of the role that may do anything, which no configuration can give rules to.
 pub(crate) const TRUSTED: &str = "trusted";
@@ -26,10 +29,17 @@ const LONG: usize = 256;
 
 pub(crate) struct Role {
     pub(crate) name: Text,
-    pub(crate) slow_consumer: SlowConsumer,
-    pub(crate) limits: SessionLimits,
     /// Whether it is the router's own.
     pub(crate) trusted: bool,
+    terms: RwLock<Arc<Terms>>,
+    /// The realm does not have it any more.
+    removed: AtomicBool,
+}
+
+/// What a role grants its sessions and asks of them, at one time.
+pub(crate) struct Terms {
+    pub(crate) slow_consumer: SlowConsumer,
+    pub(crate) limits: SessionLimits,
     rules: Rules,
 }
 
@@ -47,42 +57,22 @@ struct RuleTable {
     remembered: RwLock<HashMap<Text, Decision, RandomState>>,
 }
 
-impl Role {
-    pub(crate) fn new(config: &transom_config::Role) -> Self {
+impl Terms {
+    fn new(config: &transom_config::Role) -> Self {
         let rules = match &config.authorization {
             Authorization::Always(true) => Rules::Always(Decision::ALLOW),
             // An authorizer that cannot be asked allows nothing.
             Authorization::Always(false) | Authorization::Authorizer(_) => Rules::Always(Decision::DENY),
             Authorization::Permissions(rules) => Rules::Table(Box::new(RuleTable::new(rules))),
         };
-        Role {
-            name: config.name.as_str().into(),
-            slow_consumer: config.slow_consumer,
-            limits: config.limits.clone(),
-            trusted: false,
-            rules,
-        }
+        Terms { slow_consumer: config.slow_consumer, limits: config.limits.clone(), rules }
     }
 
-    /// The router's own role.
-    pub(crate) fn trusted() -> Self {
-        Role {
-            name: Text::from_static(TRUSTED),
+    fn always(decision: Decision) -> Self {
+        Terms {
             slow_consumer: SlowConsumer::default(),
             limits: SessionLimits::default(),
-            trusted: true,
-            rules: Rules::Always(Decision::TRUST),
-        }
-    }
-
-    /// A role that may do nothing.
-    pub(crate) fn denied(name: &'static str) -> Self {
-        Role {
-            name: Text::from_static(name),
-            slow_consumer: SlowConsumer::default(),
-            limits: SessionLimits::default(),
-            trusted: false,
-            rules: Rules::Always(Decision::DENY),
+            rules: Rules::Always(decision),
         }
     }
 
@@ -92,6 +82,56 @@ impl Role {
             Rules::Always(decision) => *decision,
             Rules::Table(table) => table.decide(uri),
         }
+    }
+}
+
+impl Role {
+    pub(crate) fn new(config: &transom_config::Role) -> Self {
+        Role::with(config.name.as_str().into(), false, Terms::new(config))
+    }
+
+    /// The router's own role.
+    pub(crate) fn trusted() -> Self {
+        Role::with(Text::from_static(TRUSTED), true, Terms::always(Decision::TRUST))
+    }
+
+    /// A role that may do nothing.
+    pub(crate) fn denied(name: &'static str) -> Self {
+        Role::with(Text::from_static(name), false, Terms::always(Decision::DENY))
+    }
+
+    fn with(name: Text, trusted: bool, terms: Terms) -> Self {
+        Role { name, trusted, terms: RwLock::new(Arc::new(terms)), removed: AtomicBool::new(false) }
+    }
+
+    /// What holds now.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        self.terms.read().clone()
+    }
+
+    /// What holds from now on.
+    pub(crate) fn set(&self, config: &transom_config::Role) {
+        self.put(Terms::new(config));
+    }
+
+    /// From now on it may do nothing.
+    pub(crate) fn deny(&self) {
+        self.put(Terms::always(Decision::DENY));
+    }
+
+    fn put(&self, terms: Terms) {
+        let before = std::mem::replace(&mut *self.terms.write(), Arc::new(terms));
+        // Dropped here, after the lock.
+        drop(before);
+    }
+
+    /// Nobody joins with it any more.
+    pub(crate) fn remove(&self) {
+        self.removed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 }
 

@@ -13,11 +13,11 @@ use crate::port::Port;
 use crate::realm::Realm;
 use crate::scratch;
 use crate::status::RouterStatus;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, RwLock};
 
 /// A router: its realms, and the sessions that have joined them.
 pub struct Router {
-    realms: HashMap<String, Arc<Realm>>,
+    realms: RwLock<HashMap<String, Arc<Realm>>>,
     /// IDs of the sessions that have joined any realm.
     sessions: Mutex<HashSet<Id, RandomState>>,
     clock: Arc<dyn Clock>,
@@ -32,7 +32,7 @@ impl Router {
     /// A router whose deadlines follow this clock.
     pub fn with_clock(realms: &[transom_config::Realm], clock: Arc<dyn Clock>) -> Arc<Self> {
         let realms = realms.iter().map(|realm| (realm.name.clone(), Arc::new(Realm::new(realm)))).collect();
-        Arc::new(Router { realms, sessions: Mutex::default(), clock })
+        Arc::new(Router { realms: RwLock::new(realms), sessions: Mutex::default(), clock })
     }
 
     /// Where a transport with this `auth` opens sessions. Without `auth`, everybody may join as `anonymous`.
@@ -40,15 +40,40 @@ impl Router {
         Arc::new(Gate { router: self.clone(), methods: Arc::new(Methods::new(auth)) })
     }
 
+    /// Takes over other realms. New ones can be joined at once. A realm that stays keeps its sessions and what they
+    /// hold; its roles, permissions and options hold for everything that is done from now on, and a session whose role
+    /// is gone gets GOODBYE with `wamp.error.no_such_role`. The sessions of a realm that is gone get GOODBYE with
+    /// `wamp.close.close_realm`. Returns how many sessions got one.
+    pub fn update(&self, realms: &[transom_config::Realm]) -> usize {
+        let mut kept = Vec::new();
+        let removed: Vec<_> = {
+            let mut present = self.realms.write();
+            let removed = present.extract_if(|name, _| realms.iter().all(|realm| realm.name != *name));
+            let removed = removed.map(|(_, realm)| realm).collect();
+            for realm in realms {
+                match present.get(&realm.name) {
+                    Some(present) => kept.push((present.clone(), realm)),
+                    None => {
+                        present.insert(realm.name.clone(), Arc::new(Realm::new(realm)));
+                    }
+                }
+            }
+            removed
+        };
+        let now = self.clock.now();
+        let dismissed: usize = kept.into_iter().map(|(present, realm)| present.update(realm, now)).sum();
+        dismissed + removed.iter().map(|realm| realm.close(now)).sum::<usize>()
+    }
+
     /// What the router holds at this moment.
     pub fn status(&self) -> RouterStatus {
-        let mut realms: Vec<_> = self.realms.values().map(|realm| realm.status()).collect();
+        let mut realms: Vec<_> = self.realms.read().values().map(|realm| realm.status()).collect();
         realms.sort_by(|a, b| a.name.cmp(&b.name));
         RouterStatus { realms }
     }
 
-    pub(crate) fn realm(&self, name: &str) -> Option<&Arc<Realm>> {
-        self.realms.get(name)
+    pub(crate) fn realm(&self, name: &str) -> Option<Arc<Realm>> {
+        self.realms.read().get(name).cloned()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use transom_wamp::{
-    Class, ClientRoles, CloseReason, Features, Id, Identity, Message, Offered, Passthru, Serializer,
+    Class, ClientRoles, CloseReason, Features, Goodbye, Id, Identity, Message, Offered, Passthru, Serializer,
     SessionSink, Text,
 };
 
@@ -21,11 +22,20 @@ pub(crate) struct Session {
     pub(crate) announced: Announced,
     pub(crate) sink: Arc<dyn SessionSink>,
     pub(crate) calls: Mutex<Calls>,
+    /// What the session's own task is to say and then end.
+    dismissal: Mutex<Option<Box<Dismissal>>>,
+    dismissed: AtomicBool,
     invocations: AtomicU64,
     /// Events are being dropped because the session is too slow.
     lagging: AtomicBool,
     /// Events dropped since that began.
     dropped: AtomicU64,
+}
+
+/// A wish that a session ends.
+struct Dismissal {
+    at: Instant,
+    goodbye: Goodbye,
 }
 
 /// What of a client's announcements matters to the router.
@@ -63,7 +73,7 @@ impl Session {
         announced: Announced,
         sink: Arc<dyn SessionSink>,
     ) -> Self {
-        let calls = Mutex::new(Calls::new(role.limits.max_pending_calls));
+        let calls = Mutex::new(Calls::new(role.terms().limits.max_pending_calls));
         Session {
             id,
             authid,
@@ -72,6 +82,8 @@ impl Session {
             announced,
             sink,
             calls,
+            dismissal: Mutex::new(None),
+            dismissed: AtomicBool::new(false),
             invocations: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
@@ -92,6 +104,26 @@ impl Session {
     /// Queues a message; not for answers to calls and events, which have their own order to keep.
     pub(crate) fn offer(&self, message: &Message) -> Offered {
         scratch::offer(&*self.sink, Class::Normal, message)
+    }
+
+    /// Asks the session's own task to say GOODBYE and end it. The first to ask is heard. Not to be called under a lock.
+    pub(crate) fn dismiss(&self, now: Instant, reason: &'static str, message: impl Into<Text>) {
+        let goodbye = Goodbye { message: Some(message.into()), reason: Text::from_static(reason) };
+        self.dismissal.lock().get_or_insert_with(|| Box::new(Dismissal { at: now, goodbye }));
+        self.dismissed.store(true, Ordering::Release);
+        self.sink.nudge();
+    }
+
+    /// When somebody asked for its end, if somebody did and the task has not followed yet.
+    pub(crate) fn dismissed(&self) -> Option<Instant> {
+        // Asked after every turn of the session's task.
+        let asked = self.dismissed.load(Ordering::Acquire);
+        asked.then(|| self.dismissal.lock().as_ref().map(|dismissal| dismissal.at)).flatten()
+    }
+
+    /// What its own task is to say, if it is to end.
+    pub(crate) fn farewell(&self) -> Option<Goodbye> {
+        self.dismissal.lock().take().map(|dismissal| dismissal.goodbye)
     }
 
     /// Asks for the end of the session because it does not take what it must not miss.

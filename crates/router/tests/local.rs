@@ -282,3 +282,13 @@ async fn publisher_waits_for_a_local_subscriber_where_its_role_says_so() {
     assert_eq!(next, [100; 5]);
     assert_eq!(router.status().realms[0].dropped_events, 0);
 }
+
+#[tokio::test]
+async fn session_whose_realm_is_removed_ends() {
+    let router = router();
+    let (session, driver) = join(&router);
+    session.subscribe(URI, |_| {}).await.unwrap();
+    assert_eq!(router.update(&[]), 1);
+    assert_eq!(driver.await.unwrap(), CloseReason::SystemShutdown);
+    assert!(matches!(session.subscribe(URI, |_| {}).await, Err(RequestError::Ended)));
+}

@@ -6,6 +6,8 @@
 mod authorization;
 #[path = "scenarios/calls.rs"]
 mod calls;
+#[path = "scenarios/changes.rs"]
+mod changes;
 #[path = "scenarios/events.rs"]
 mod events;
 #[path = "scenarios/fanouts.rs"]

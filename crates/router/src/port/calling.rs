@@ -65,12 +65,12 @@ impl Open {
                 NotInvoked::TooManyMade => self.over(
                     "calls until one of this session is answered",
                     "max_pending_calls",
-                    self.session.role.limits.max_pending_calls,
+                    self.terms.limits.max_pending_calls,
                 ),
                 NotInvoked::TooManyTaken => self.over(
                     "calls until the callee answers one",
                     "max_pending_calls",
-                    registration.callee.role.limits.max_pending_calls,
+                    registration.callee.role.terms().limits.max_pending_calls,
                 ),
                 NotInvoked::Gone => Trouble::new(reply::CANCELED, "the callee is leaving"),
             };
@@ -112,7 +112,7 @@ impl Open {
         if let Some(trouble) = trouble {
             return self.refuse(request, trouble, Message::Register(register));
         }
-        let most = self.session.role.limits.max_registrations;
+        let most = self.terms.limits.max_registrations;
         if self.registrations.len() >= most {
             let trouble = self.over("registrations for this session", "max_registrations", most);
             return self.refuse(request, trouble, Message::Register(register));

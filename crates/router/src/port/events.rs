@@ -122,7 +122,7 @@ impl Open {
             let offered = self.session.offer(&subscribed(topic.id));
             return self.answered(offered, Message::Subscribe(subscribe));
         }
-        let most = self.session.role.limits.max_subscriptions;
+        let most = self.terms.limits.max_subscriptions;
         if self.subscriptions.len() >= most {
             let trouble = self.over("subscriptions for this session", "max_subscriptions", most);
             return self.refuse(request, trouble, Message::Subscribe(subscribe));

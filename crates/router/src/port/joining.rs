@@ -9,11 +9,10 @@ use transom_wamp::{
 
 use super::open::Open;
 use super::{CHALLENGE_TIMEOUT, Port, State};
-use crate::realm::Realm;
+use crate::realm::{Gone, Realm};
 use crate::reply;
 use crate::scratch;
 use crate::session::{Announced, Session};
-use crate::sync::atomic::Ordering;
 
 /// Who the router is, in WELCOME.
 const AGENT: &str = concat!("Transom-", env!("CARGO_PKG_VERSION"));
@@ -62,7 +61,7 @@ impl Port {
         let Some(name) = &principal.realm else {
             return self.refuse(reply::NO_SUCH_REALM, "HELLO names no realm, and none is assigned");
         };
-        let Some(realm) = self.router.realm(name).cloned() else {
+        let Some(realm) = self.router.realm(name) else {
             return self.refuse(reply::NO_SUCH_REALM, format!("no realm '{name}' on this router"));
         };
         let Some(role) = realm.role(&principal.role) else {
@@ -75,15 +74,25 @@ impl Port {
         let authid = principal.authid.detached();
         let announced = Announced::new(&hello.details.roles);
         let session = Arc::new(Session::new(id, authid, role, announced, self.sink.clone()));
+        if let Err(gone) = realm.admit(&session) {
+            self.router.return_session_id(id);
+            return match gone {
+                Gone::Realm => self.refuse(reply::NO_SUCH_REALM, format!("no realm '{name}' on this router")),
+                Gone::Role => {
+                    let text = format!("no role '{}' on realm '{name}'", principal.role);
+                    self.refuse(reply::NO_SUCH_ROLE, text)
+                }
+            };
+        }
         let welcome = welcome(&realm, &session, principal);
         match scratch::offer(&*self.sink, Class::Normal, &welcome) {
             Offered::Queued | Offered::Closed => {}
             Offered::Full | Offered::TooLarge => {
+                realm.forget(id);
                 self.router.return_session_id(id);
                 return self.refuse(reply::PAYLOAD_SIZE_EXCEEDED, "WELCOME does not fit");
             }
         }
-        realm.sessions.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(session = %id, realm = %realm.name, role = %session.role.name, "session joined");
         self.state = State::Established(Box::new(Open::new(realm, session)));
         Flow::Continue

@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use ahash::RandomState;
-use transom_wamp::{CloseReason, Flow, Id, Message, Offered, Payload, SessionError, Text, code};
+use tokio::time::Instant;
+use transom_wamp::{CloseReason, Flow, Goodbye, Id, Message, Offered, Payload, SessionError, Text, code};
 
 use super::violation;
 use crate::broker::Topic;
@@ -17,14 +18,17 @@ use crate::decision::{Action, Decision};
 use crate::fanout::Fanout;
 use crate::realm::Realm;
 use crate::reply;
+use crate::role::Terms;
 use crate::router::Router;
 use crate::session::{Session, uses_passthru};
-use crate::sync::atomic::Ordering;
 use crate::uri;
 
 pub(crate) struct Open {
     pub(super) realm: Arc<Realm>,
     pub(super) session: Arc<Session>,
+    /// The role's terms, as they are at this version of the realm.
+    pub(super) terms: Arc<Terms>,
+    version: u64,
     pub(super) subscriptions: HashMap<Id, Subscription, RandomState>,
     pub(super) registrations: HashMap<Id, Arc<Registration>, RandomState>,
     pub(super) busy: Option<Box<Busy>>,
@@ -78,9 +82,14 @@ impl Trouble {
 
 impl Open {
     pub(super) fn new(realm: Arc<Realm>, session: Arc<Session>) -> Self {
+        // In this order: a change in between is noticed with the first message.
+        let version = realm.version();
+        let terms = session.role.terms();
         Open {
             realm,
             session,
+            terms,
+            version,
             subscriptions: HashMap::default(),
             registrations: HashMap::default(),
             busy: None,
@@ -91,6 +100,16 @@ impl Open {
 
     pub(super) fn id(&self) -> Id {
         self.session.id
+    }
+
+    /// When somebody asked for the end of the session, if somebody did.
+    pub(super) fn dismissed(&self) -> Option<Instant> {
+        self.session.dismissed()
+    }
+
+    /// What is to be said to the peer then.
+    pub(super) fn farewell(&self) -> Option<Goodbye> {
+        self.session.farewell()
     }
 
     #[inline]
@@ -105,6 +124,9 @@ impl Open {
 
     #[inline]
     fn handle(&mut self, message: Message) -> Result<Handled, SessionError> {
+        if self.realm.version() != self.version {
+            self.renew();
+        }
         match message {
             Message::Publish(publish) => self.publish(publish),
             Message::Call(call) => self.call(call),
@@ -143,6 +165,15 @@ impl Open {
             Message::Authenticate(_) => violation("AUTHENTICATE in an open session"),
             other => violation(format!("{} is a message that only routers send", other.name())),
         }
+    }
+
+    /// The realm changed: what is remembered of the session's rights is out of date.
+    #[cold]
+    fn renew(&mut self) {
+        self.version = self.realm.version();
+        self.terms = self.session.role.terms();
+        self.last_topic = None;
+        self.last_procedure = None;
     }
 
     fn follow(&mut self, handled: Handled) -> Flow {
@@ -190,7 +221,7 @@ impl Open {
         for (_, registration) in self.registrations.drain() {
             self.realm.unregister(&registration, None);
         }
-        self.realm.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.realm.forget(self.session.id);
         router.return_session_id(self.session.id);
         tracing::debug!(session = %self.session.id, "session left");
     }
@@ -198,7 +229,7 @@ impl Open {
     /// Checks syntax, reservation and permission of a URI, in this order and before anything that would tell what
     /// exists.
     pub(super) fn authorize(&self, action: Action, uri: &Text) -> Result<Decision, Trouble> {
-        if !uri::is_valid(uri, self.realm.uri_check) {
+        if !uri::is_valid(uri, self.realm.uri_check()) {
             return Err(Trouble::new(reply::INVALID_URI, format!("'{uri}' is no valid URI")));
         }
         let role = &self.session.role;
@@ -209,7 +240,7 @@ impl Open {
                 format!("'{uri}' begins with 'wamp.', which is reserved"),
             ));
         }
-        let decision = role.decide(uri);
+        let decision = self.terms.decide(uri);
         if decision.allows(action) {
             return Ok(decision);
         }

@@ -22,9 +22,9 @@ fn mark(decision: Decision) -> u8 {
         .fold(0, |mark, (n, bit)| mark | u8::from(bit) << n)
 }
 
-fn role(rules: Vec<Permission>) -> Role {
+fn role(rules: Vec<Permission>) -> Terms {
     let authorization = Authorization::Permissions(rules);
-    Role::new(&transom_config::Role { name: "user".into(), authorization, ..Default::default() })
+    Terms::new(&transom_config::Role { name: "user".into(), authorization, ..Default::default() })
 }
 
 const EXACT: MatchPolicy = MatchPolicy::Exact;
@@ -129,10 +129,22 @@ fn decisions_that_are_remembered_are_bounded() {
 fn role_without_rules_answers_the_same_for_all() {
     let always = |answer| {
         let authorization = Authorization::Always(answer);
-        Role::new(&transom_config::Role { authorization, ..Default::default() })
+        Role::new(&transom_config::Role { authorization, ..Default::default() }).terms()
     };
     assert_eq!(always(true).decide(&"a.b".into()), Decision::ALLOW);
     assert_eq!(always(false).decide(&"a.b".into()), Decision::DENY);
-    assert_eq!(Role::trusted().decide(&"wamp.x".into()), Decision::TRUST);
-    assert_eq!(Role::denied("anonymous").decide(&"a.b".into()), Decision::DENY);
+    assert_eq!(Role::trusted().terms().decide(&"wamp.x".into()), Decision::TRUST);
+    assert_eq!(Role::denied("anonymous").terms().decide(&"a.b".into()), Decision::DENY);
+}
+
+#[test]
+fn terms_when_set_hold_for_who_asks_then() {
+    let role = Role::new(&transom_config::Role { name: "user".into(), ..Default::default() });
+    let before = role.terms();
+    let authorization = Authorization::Always(true);
+    role.set(&transom_config::Role { name: "user".into(), authorization, ..Default::default() });
+    assert_eq!(before.decide(&"a.b".into()), Decision::DENY);
+    assert_eq!(role.terms().decide(&"a.b".into()), Decision::ALLOW);
+    role.deny();
+    assert_eq!(role.terms().decide(&"a.b".into()), Decision::DENY);
 }
