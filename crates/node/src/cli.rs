@@ -1,12 +1,17 @@
 //! The command line: the words and exit codes that operators of Crossbar.io know.
 //!
-//! 0: done; 1: the configuration is wrong or the node cannot start; 2: the command line is wrong.
+//! 0: done; 1: the configuration is wrong, the node cannot start, or it could not be asked or refused; 2: the command
+//! line is wrong.
 
+mod ask;
 mod check;
 mod convert;
 mod init;
+mod reload;
 mod schema;
 mod start;
+mod status;
+mod stop;
 mod version;
 
 use std::io::{self, IsTerminal, Write};
@@ -39,6 +44,12 @@ enum Command {
     Init(init::InitArgs),
     /// Print the schema of configurations, for editors and for people.
     Schema(schema::SchemaArgs),
+    /// Make the running node read its configuration anew, as SIGHUP does, and say what came of it.
+    Reload(ReloadArgs),
+    /// Say what the running node does.
+    Status(StatusArgs),
+    /// Stop the running node in order, and wait until it is gone.
+    Stop(StopArgs),
     /// Print the version of the program and of what it stands on.
     Version,
 }
@@ -80,6 +91,42 @@ struct StartArgs {
     /// Print the configuration in effect, every default filled in and secrets masked, and do not start.
     #[arg(long)]
     print_config: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReloadArgs {
+    /// The directory of the node. [default: as for start]
+    #[arg(long, value_name = "DIR")]
+    cbdir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    /// The directory of the node. [default: as for start]
+    #[arg(long, value_name = "DIR")]
+    cbdir: Option<PathBuf>,
+    /// How the answer looks.
+    #[arg(long, value_enum, default_value_t)]
+    format: StatusFormat,
+}
+
+#[derive(Debug, Args)]
+struct StopArgs {
+    /// The directory of the node. [default: as for start]
+    #[arg(long, value_name = "DIR")]
+    cbdir: Option<PathBuf>,
+    /// Wait so long for its end. [default: the node's drain timeout and 10 s]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum StatusFormat {
+    /// Text for people.
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -137,6 +184,9 @@ pub fn main() -> ExitCode {
         Command::Upgrade(args) => convert::run_upgrade(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Reload(args) => reload::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Stop(args) => stop::run(args),
         Command::Version => version::run(),
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use transom_base::{BoxFuture, ConnInfo, ConnectionHandler};
 use transom_config::{
-    AuthConfig, ListenEndpoint, RawSocketConfig, Transport, TransportProtocol, UniversalConfig,
-    UniversalWebSocket, WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
+    AuthConfig, ListenEndpoint, RawSocketConfig, TcpListenConfig, Transport, TransportProtocol,
+    UniversalConfig, UniversalWebSocket, WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
 };
 use transom_demux::{HttpSniff, RawSocketSniff, Section, Universal};
-use transom_endpoint::{Listener, TcpListener, UnixListener};
+use transom_endpoint::{BoundAddr, Listener, SocketId, TcpListener, UnixListener, UnixReplacement};
 use transom_http::{
     FirstComponent, HostFilter, HttpHandler, NotFound, PathTree, Reply, Request, UpgradeOr, WebService, page,
 };
@@ -24,11 +24,26 @@ use transom_websocket::WampWebSocket;
 use crate::facts::{NodeStatus, PageFacts};
 use crate::{StartError, summary};
 
+/// An endpoint that is bound and not served yet.
+pub(crate) struct Bound {
+    pub(crate) listener: Box<dyn Listener>,
+    /// Its socket file, where it has one.
+    pub(crate) file: Option<SocketId>,
+}
+
+impl From<UnixListener> for Bound {
+    fn from(listener: UnixListener) -> Self {
+        Bound { file: listener.socket_id(), listener: Box::new(listener) }
+    }
+}
+
 /// Binds an endpoint.
-pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Box<dyn Listener>, StartError> {
-    let listener: Result<Box<dyn Listener>, _> = match endpoint {
-        ListenEndpoint::Tcp(tcp) => TcpListener::bind(tcp).await.map(|l| Box::new(l) as _),
-        ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(|l| Box::new(l) as _),
+pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Bound, StartError> {
+    let bound = match endpoint {
+        ListenEndpoint::Tcp(tcp) => {
+            TcpListener::bind(tcp).await.map(|listener| Bound { listener: Box::new(listener), file: None })
+        }
+        ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(Bound::from),
         ListenEndpoint::Fd(_) | ListenEndpoint::Twisted(_) | ListenEndpoint::Onion(_) => {
             return Err(StartError::unsupported(
                 endpoint.place(),
@@ -37,7 +52,34 @@ pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Box<dyn Listener
             ));
         }
     };
-    listener.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
+    bound.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
+}
+
+/// Binds an endpoint that is to take the place of the socket file `replaced`; none where endpoints of its kind cannot.
+pub(crate) fn replacement(
+    endpoint: &ListenEndpoint,
+    replaced: SocketId,
+) -> Result<Option<UnixReplacement>, StartError> {
+    let ListenEndpoint::Unix(unix) = endpoint else { return Ok(None) };
+    UnixListener::replace(unix, replaced)
+        .map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
+}
+
+/// Moves the file of a replacement to its place.
+pub(crate) fn publish(replacement: UnixReplacement, endpoint: &ListenEndpoint) -> Result<Bound, StartError> {
+    let published = replacement.publish().map(Bound::from);
+    published.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
+}
+
+/// The same endpoint, at the very addresses at which it was bound.
+pub(crate) fn at(endpoint: &ListenEndpoint, bound: &[BoundAddr]) -> ListenEndpoint {
+    match (endpoint, bound) {
+        (ListenEndpoint::Tcp(tcp), [BoundAddr::Tcp(addr)]) => {
+            let (ports, interface) = (addr.port()..=addr.port(), Some(addr.ip().to_string()));
+            ListenEndpoint::Tcp(TcpListenConfig { ports, interface, ..tcp.clone() })
+        }
+        _ => endpoint.clone(),
+    }
 }
 
 /// How many connections one address may have, where the endpoint knows addresses.

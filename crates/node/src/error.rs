@@ -7,6 +7,8 @@ use transom_config::Place;
 use transom_endpoint::EndpointError;
 use transom_web::WebError;
 
+use crate::control::LockError;
+
 /// Why a node cannot start. Nothing of it is left running then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,6 +16,9 @@ pub enum StartError {
     /// The runtime or the signals could not be had from the system.
     #[error("setting up the process: {0}")]
     Process(#[source] io::Error),
+    /// The node directory cannot be taken.
+    #[error(transparent)]
+    NodeDirectory(LockError),
     /// An endpoint cannot be had.
     #[error("{place}: {}", source.chain())]
     Endpoint {
@@ -52,9 +57,30 @@ impl StartError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             StartError::Process(_) => ErrorKind::Internal,
+            StartError::NodeDirectory(_) => ErrorKind::Bind,
             StartError::Endpoint { source, .. } => source.kind(),
             StartError::Unsupported { .. } => ErrorKind::Config,
             StartError::Service { source, .. } => source.kind(),
+        }
+    }
+
+    /// The place in the configuration that it is about.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            StartError::Process(_) | StartError::NodeDirectory(_) => None,
+            StartError::Endpoint { place, .. }
+            | StartError::Unsupported { place, .. }
+            | StartError::Service { place, .. } => Some(place),
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub(crate) fn what(&self) -> String {
+        match self {
+            StartError::Endpoint { source, .. } => source.chain(),
+            StartError::Service { source, .. } => source.to_string(),
+            StartError::Unsupported { what, .. } => format!("this release does not run {what}"),
+            other => other.to_string(),
         }
     }
 

@@ -1,52 +1,111 @@
-//! What is known about the node while it runs, for the node page and the summary at the start.
+//! What is known about the node while it runs, for the node page, for `transom status` and the summary at the start.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use transom_router::Router;
 use transom_web::{Facts, NodeFacts, RealmFacts, TransportFacts, UrlFacts};
 
+use crate::control::{Outcome, RealmState, RetiredState, TransportState};
 use crate::summary::served;
 use crate::{PRODUCT, RunningTransport, VERSION};
 
-/// The node's routers and transports, as they are filled in while it starts.
+/// The node's routers and transports, as they are when somebody looks.
 pub(crate) struct NodeStatus {
     started: SystemTime,
-    routers: Mutex<Vec<Arc<Router>>>,
-    transports: OnceLock<Vec<RunningTransport>>,
+    serving: Mutex<Arc<Serving>>,
+    last_reload: Mutex<Option<Outcome>>,
+}
+
+/// What a node serves from one reload to the next.
+#[derive(Default)]
+pub(crate) struct Serving {
+    /// By worker.
+    pub(crate) routers: Vec<(String, Arc<Router>)>,
+    pub(crate) transports: Vec<RunningTransport>,
+    /// Transports that are no more, with connections that were open when they went.
+    pub(crate) retired: Vec<RunningTransport>,
+    /// How long a drain may take; none = no limit.
+    pub(crate) drain_timeout: Option<Duration>,
 }
 
 impl NodeStatus {
     pub(crate) fn new() -> Self {
-        NodeStatus { started: SystemTime::now(), routers: Mutex::default(), transports: OnceLock::new() }
+        NodeStatus { started: SystemTime::now(), serving: Mutex::default(), last_reload: Mutex::default() }
     }
 
-    pub(crate) fn add_router(&self, router: Arc<Router>) {
-        self.routers.lock().push(router);
+    /// What is served from now on.
+    pub(crate) fn serve(&self, serving: Serving) {
+        *self.serving.lock() = Arc::new(serving);
     }
 
-    /// Called once, when everything is bound.
-    pub(crate) fn set_transports(&self, transports: Vec<RunningTransport>) {
-        let _ = self.transports.set(transports);
+    pub(crate) fn serving(&self) -> Arc<Serving> {
+        self.serving.lock().clone()
+    }
+
+    pub(crate) fn reloaded(&self, outcome: Outcome) {
+        *self.last_reload.lock() = Some(outcome);
+    }
+
+    pub(crate) fn last_reload(&self) -> Option<Outcome> {
+        self.last_reload.lock().clone()
+    }
+
+    pub(crate) fn started(&self) -> SystemTime {
+        self.started
     }
 
     pub(crate) fn realm_names(&self) -> Vec<String> {
-        self.realms().into_iter().map(|realm| realm.name).collect()
+        self.serving().realms().into_iter().map(|realm| realm.name).collect()
     }
+}
 
-    fn realms(&self) -> Vec<RealmFacts> {
-        let routers = self.routers.lock().clone();
-        let realms = routers.iter().flat_map(|router| router.status().realms);
+impl Serving {
+    pub(crate) fn realms(&self) -> Vec<RealmState> {
+        let realms = self.routers.iter().flat_map(|(worker, router)| {
+            router.status().realms.into_iter().map(move |realm| (worker, realm))
+        });
         realms
-            .map(|realm| RealmFacts {
+            .map(|(worker, realm)| RealmState {
+                worker: worker.clone(),
                 name: realm.name,
                 sessions: realm.sessions as u64,
                 subscriptions: realm.subscriptions as u64,
                 registrations: realm.registrations as u64,
+                dropped_events: realm.dropped_events,
             })
             .collect()
+    }
+
+    pub(crate) fn transport_states(&self) -> Vec<TransportState> {
+        let state = |transport: &RunningTransport| {
+            let counters = &transport.counters;
+            TransportState {
+                worker: transport.worker.clone(),
+                id: transport.id.clone(),
+                kind: transport.protocol.type_name().to_owned(),
+                bound: transport.bound.iter().map(ToString::to_string).collect(),
+                urls: served(transport).urls.into_iter().map(|(_, url)| url).collect(),
+                open: counters.open.load(Ordering::Relaxed),
+                accepted: counters.accepted.load(Ordering::Relaxed),
+                refused: counters.refused.load(Ordering::Relaxed),
+                max_connections: transport.limit.max() as u64,
+            }
+        };
+        self.transports.iter().map(state).collect()
+    }
+
+    pub(crate) fn retired_states(&self) -> Vec<RetiredState> {
+        let state =
+            |transport: &RunningTransport| RetiredState { id: transport.id.clone(), open: transport.open() };
+        self.retired.iter().map(state).filter(|retired| retired.open > 0).collect()
+    }
+
+    /// Connections open now.
+    pub(crate) fn open(&self) -> u64 {
+        self.transports.iter().chain(&self.retired).map(RunningTransport::open).sum()
     }
 }
 
@@ -59,7 +118,8 @@ pub(crate) struct PageFacts {
 
 impl NodeFacts for PageFacts {
     fn facts(&self) -> Facts {
-        let transports = self.status.transports.get().into_iter().flatten().map(|transport| {
+        let serving = self.status.serving();
+        let transports = serving.transports.iter().map(|transport| {
             let served = served(transport);
             TransportFacts {
                 id: served.id,
@@ -69,8 +129,14 @@ impl NodeFacts for PageFacts {
                     .into_iter()
                     .map(|(label, url)| UrlFacts { label: label.to_owned(), url })
                     .collect(),
-                open: transport.counters.open.load(Ordering::Relaxed),
+                open: transport.open(),
             }
+        });
+        let realms = serving.realms().into_iter().map(|realm| RealmFacts {
+            name: realm.name,
+            sessions: realm.sessions,
+            subscriptions: realm.subscriptions,
+            registrations: realm.registrations,
         });
         Facts {
             product: PRODUCT.to_owned(),
@@ -78,7 +144,7 @@ impl NodeFacts for PageFacts {
             documentation: None,
             started: self.status.started,
             websocket_path: self.websocket_path.clone(),
-            realms: self.status.realms(),
+            realms: realms.collect(),
             transports: transports.collect(),
         }
     }

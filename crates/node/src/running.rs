@@ -1,17 +1,19 @@
-//! A node that runs: everything is bound before anything is served, and it ends in phases.
+//! A node that runs: everything is bound before anything is served, and it ends in phases. How it changes while it
+//! runs is in `reload`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use transom_base::{Counters, Deadline, Drain, DrainWatch, Elapsed};
+use transom_base::{Counters, Deadline, Drain, Elapsed, Limit};
 use transom_config::{Node, Transport, TransportProtocol, Worker};
-use transom_endpoint::{Accepting, BoundAddr, Listener, accept_loop};
+use transom_endpoint::{AcceptControl, Accepting, BoundAddr, SocketId, accept_under_control};
 use transom_router::Router;
 
-use crate::compose;
-use crate::facts::NodeStatus;
+use crate::compose::{self, Bound};
+use crate::facts::{NodeStatus, Serving};
+use crate::reload::plan::{routers, transports};
 use crate::{StartError, Summary};
 
 /// How long connections may take to notice that they are cut.
@@ -19,16 +21,26 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A node that serves. Dropping it cuts everything.
 pub struct RunningNode {
-    drain: Drain,
-    drain_timeout: Option<Duration>,
-    transports: Vec<RunningTransport>,
-    status: Arc<NodeStatus>,
-    accepting: JoinSet<std::io::Result<()>>,
+    /// What it runs.
+    pub(crate) config: Node,
+    pub(crate) drain: Drain,
+    /// One for each worker of `config`.
+    pub(crate) routers: Vec<Arc<Router>>,
+    /// One for each transport of `config`.
+    pub(crate) transports: Vec<RunningTransport>,
+    /// One for each transport: what accepts for it.
+    pub(crate) listening: Vec<Listening>,
+    /// Transports that were removed while connections of them were open.
+    pub(crate) retired: Vec<RunningTransport>,
+    pub(crate) status: Arc<NodeStatus>,
+    pub(crate) accepting: JoinSet<std::io::Result<()>>,
 }
 
 /// A transport that listens.
 #[derive(Debug, Clone)]
 pub struct RunningTransport {
+    /// The worker it belongs to.
+    pub worker: String,
     /// Its ID.
     pub id: String,
     /// What it speaks.
@@ -36,6 +48,14 @@ pub struct RunningTransport {
     /// The addresses that are really bound.
     pub bound: Vec<BoundAddr>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) limit: Arc<Limit>,
+}
+
+/// The accept loop of a transport.
+pub(crate) struct Listening {
+    pub(crate) control: AcceptControl,
+    /// Its socket file, where it has one.
+    pub(crate) file: Option<SocketId>,
 }
 
 /// How a node came to an end.
@@ -47,10 +67,27 @@ pub enum Stopped {
     Cut(u64),
 }
 
-/// A transport that is bound and not served yet.
-struct Ready {
-    listener: Box<dyn Listener>,
-    accepting: Accepting,
+impl RunningTransport {
+    pub(crate) fn new(
+        worker: &str,
+        transport: &Transport,
+        bound: Vec<BoundAddr>,
+        accepting: &Accepting,
+    ) -> Self {
+        RunningTransport {
+            worker: worker.to_owned(),
+            id: transport.id.clone(),
+            protocol: transport.protocol.clone(),
+            bound,
+            counters: accepting.counters.clone(),
+            limit: accepting.limit.clone(),
+        }
+    }
+
+    /// Connections open now.
+    pub(crate) fn open(&self) -> u64 {
+        self.counters.open.load(Ordering::Relaxed)
+    }
 }
 
 impl RunningNode {
@@ -60,63 +97,94 @@ impl RunningNode {
     ///
     /// The first thing that cannot be had. What was bound until then is given back.
     pub async fn start(node: &Node) -> Result<Self, StartError> {
-        let (drain, watch) = Drain::new();
-        let status = Arc::new(NodeStatus::new());
+        Self::can_run(node)?;
+        let (drain, _watch) = Drain::new();
+        let mut running = RunningNode {
+            config: node.clone(),
+            drain,
+            routers: routers(node).map(|worker| Router::new(&worker.realms)).collect(),
+            transports: Vec::new(),
+            listening: Vec::new(),
+            retired: Vec::new(),
+            status: Arc::new(NodeStatus::new()),
+            accepting: JoinSet::new(),
+        };
         let mut ready = Vec::new();
-        let mut transports = Vec::new();
-        for worker in &node.workers {
-            let Worker::Router(worker) = worker else {
-                return Err(StartError::unsupported(worker.place(), "worker", worker.type_name()));
-            };
-            let router = Router::new(&worker.realms);
-            status.add_router(router.clone());
-            for transport in &worker.transports {
-                match Self::ready(transport, &router, &status, watch.clone()).await {
-                    Ok((running, one)) => {
-                        transports.push(running);
-                        ready.push(one);
+        for ((number, transport), router) in transports(node).map(|t| (t, running.routers.get(t.0))) {
+            let Some(router) = router else { continue };
+            match running.ready(transport, router).await {
+                Ok((accepting, bound)) => ready.push((number, transport, accepting, bound)),
+                Err(error) => {
+                    for (.., bound) in ready {
+                        bound.listener.close().await;
                     }
-                    Err(error) => {
-                        for Ready { listener, .. } in ready {
-                            listener.close().await;
-                        }
-                        return Err(error);
-                    }
+                    return Err(error);
                 }
             }
         }
-        status.set_transports(transports.clone());
-        let mut accepting = JoinSet::new();
-        for one in ready {
-            accepting.spawn(accept_loop(one.listener, one.accepting));
+        for (number, transport, accepting, bound) in ready {
+            let worker = routers(node).nth(number).map_or("", |worker| &worker.id);
+            let addresses = bound.listener.bound();
+            running.transports.push(RunningTransport::new(worker, transport, addresses, &accepting));
+            let listening = running.listen(bound, accepting);
+            running.listening.push(listening);
         }
-        Ok(RunningNode {
-            drain,
-            drain_timeout: node.controller.options.drain_timeout,
-            transports,
-            status,
-            accepting,
-        })
+        running.publish();
+        Ok(running)
+    }
+
+    /// Whether this release runs all workers of a node.
+    pub(crate) fn can_run(node: &Node) -> Result<(), StartError> {
+        for worker in &node.workers {
+            if !matches!(worker, Worker::Router(_)) {
+                return Err(StartError::unsupported(worker.place(), "worker", worker.type_name()));
+            }
+        }
+        Ok(())
     }
 
     async fn ready(
+        &self,
         transport: &Transport,
         router: &Arc<Router>,
-        status: &Arc<NodeStatus>,
-        watch: DrainWatch,
-    ) -> Result<(RunningTransport, Ready), StartError> {
-        let handler = compose::handler(router, status, transport)?;
-        let listener = compose::listen(&transport.endpoint).await?;
+    ) -> Result<(Accepting, Bound), StartError> {
+        let accepting = self.accepting(transport, router)?;
+        let bound = compose::listen(&transport.endpoint).await?;
+        Ok((accepting, bound))
+    }
+
+    /// How connections of a transport are to be accepted.
+    pub(crate) fn accepting(
+        &self,
+        transport: &Transport,
+        router: &Arc<Router>,
+    ) -> Result<Accepting, StartError> {
+        let handler = compose::handler(router, &self.status, transport)?;
+        let watch = self.drain.watch();
         let mut accepting = Accepting::new(transport.id.clone(), handler, transport.max_connections(), watch);
         accepting.accept_rate = transport.endpoint.accept_rate();
         accepting.max_per_address = compose::max_per_address(&transport.endpoint);
-        let running = RunningTransport {
-            id: transport.id.clone(),
-            protocol: transport.protocol.clone(),
-            bound: listener.bound(),
-            counters: accepting.counters.clone(),
-        };
-        Ok((running, Ready { listener, accepting }))
+        Ok(accepting)
+    }
+
+    /// Accepts from now on.
+    pub(crate) fn listen(&mut self, bound: Bound, accepting: Accepting) -> Listening {
+        let (control, orders) = AcceptControl::new(accepting);
+        let Bound { listener, file } = bound;
+        self.accepting.spawn(accept_under_control(listener, orders));
+        Listening { control, file }
+    }
+
+    /// Lets everybody who asks see what is served.
+    pub(crate) fn publish(&mut self) {
+        self.retired.retain(|transport| transport.open() > 0);
+        let ids = routers(&self.config).map(|worker| worker.id.clone());
+        self.status.serve(Serving {
+            routers: ids.zip(self.routers.iter().cloned()).collect(),
+            transports: self.transports.clone(),
+            retired: self.retired.clone(),
+            drain_timeout: self.config.controller.options.drain_timeout,
+        });
     }
 
     /// The transports that listen.
@@ -126,7 +194,7 @@ impl RunningNode {
 
     /// Connections open now.
     pub fn open(&self) -> u64 {
-        self.transports.iter().map(|transport| transport.counters.open.load(Ordering::Relaxed)).sum()
+        self.status.serving().open()
     }
 
     /// What it serves, for people.
@@ -152,8 +220,10 @@ impl RunningNode {
         self.drain.drain();
         // The listeners are closed, and their socket files gone, before anybody is waited for.
         while self.accepting.join_next().await.is_some() {}
+        // They hold watches of their own.
+        self.listening.clear();
         let drained = tokio::select! {
-            drained = Deadline::after(self.drain_timeout).run(self.drain.complete()) => drained,
+            drained = Deadline::after(self.config.controller.options.drain_timeout).run(self.drain.complete()) => drained,
             () = cut => Err(Elapsed),
         };
         if drained.is_ok() {

@@ -1,14 +1,23 @@
-//! Signals as an operator means them: the first SIGINT or SIGTERM drains, the second cuts; SIGHUP is noted.
+//! Signals as an operator means them: SIGINT and SIGTERM end the node, SIGHUP reloads.
 
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The signals of this process, caught from when it is made.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// The end, by the signal of this name.
+    Stop(&'static str),
+    /// To read the configuration anew.
+    Reload,
 }
 
 impl Signals {
@@ -20,16 +29,20 @@ impl Signals {
         })
     }
 
-    /// Waits for the next wish to stop; returns the signal's name.
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+
+    /// Waits for the next wish to stop; returns the signal's name. SIGHUP waits meanwhile.
     pub(crate) async fn stop(&mut self) -> &'static str {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP: this release cannot reload its configuration; the node goes on as it is");
-                }
-            }
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
     }
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use transom_config::{Node, Purpose, Severity, Unsupported, Worker, load, locate, to_json};
+use transom_config::{Node, locate, to_json};
 
 use super::{LogFormat, LogLevel, StartArgs, complain, say};
+use crate::life::Life;
+use crate::loading::Source;
 use crate::logging::Format;
-use crate::signals::Signals;
-use crate::{PRODUCT, RunningNode, StartError, Stopped, VERSION, limits, logging};
+use crate::{PRODUCT, StartError, VERSION, logging};
 
 pub(super) fn run(args: StartArgs) -> ExitCode {
     let format = match args.logformat {
@@ -55,12 +56,6 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     }
 }
 
-/// Where the configuration came from.
-enum Source {
-    Embedded { node_dir: PathBuf },
-    File(PathBuf),
-}
-
 /// The configuration, when a node may start from it. Otherwise what is wrong has been said.
 fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
@@ -78,26 +73,20 @@ fn configuration(args: &StartArgs, colors: bool) -> Option<(Node, Source)> {
         ));
         return None;
     }
-    let Some(file) = located.file else {
-        info!("no configuration file in {}: running the embedded default node", located.node_dir.display());
-        return Some((Node::embedded_default(), Source::Embedded { node_dir: located.node_dir }));
+    let ignore_unsupported = args.ignore_unsupported;
+    let source = Source { node_dir: located.node_dir, file: located.file, ignore_unsupported };
+    let (Some(reading), Some(file)) = (source.read(), &source.file) else {
+        info!("no configuration file in {}: running the embedded default node", source.node_dir.display());
+        return Some((Node::embedded_default(), source));
     };
-    let unsupported = if args.ignore_unsupported { Unsupported::LeftOut } else { Unsupported::Kept };
-    let loaded = load(&file, &super::env, unsupported);
-    let findings = &loaded.findings;
-    // What is skipped fails closed: a transport, method or role that cannot be had in full admits nobody.
-    let refused = findings.has_errors() || (findings.refuse_start() && !args.ignore_unsupported);
-    let purpose = if refused { Purpose::Start } else { Purpose::Check };
-    if !findings.is_empty() {
-        complain(findings.render(purpose, colors).trim_end());
+    if let Some(text) = reading.text(colors) {
+        complain(&text);
     }
-    if refused {
-        let count = findings.count(Severity::Error) + findings.count(Severity::Unsupported);
-        let things = if count == 1 { "1 thing is".to_owned() } else { format!("{count} things are") };
-        complain(&format!("Error: the node does not start: {things} wrong in {}", file.display()));
-        return None;
+    if reading.node.is_none() {
+        let verdict = reading.verdict();
+        complain(&format!("Error: the node does not start: {verdict} in {}", file.display()));
     }
-    Some((loaded.node?, Source::File(file)))
+    Some((reading.node?, source))
 }
 
 /// Makes the node directory, one level of it.
@@ -118,67 +107,33 @@ fn runtime(threads: Option<u32>, node: &Node) -> io::Result<Runtime> {
     builder.thread_name("transom").enable_all().build()
 }
 
-async fn serve(node: &Node, source: &Source, shutdown_after: Option<u64>) -> Result<ExitCode, StartError> {
-    let mut signals = Signals::install().map_err(StartError::Process)?;
-    let files = limits::raise_open_files();
-    for transport in node.workers.iter().flat_map(Worker::transports) {
-        if let (Some(wanted), Some(files)) = (transport.max_connections_written, files)
-            && wanted as u64 > files
-        {
-            warn!(
-                "{}: max_connections is {wanted}, but this process may have only {files} open files; raise its limit",
-                transport.place
-            );
-        }
-    }
-    let mut running = RunningNode::start(node).await?;
-    let origin = match source {
-        Source::Embedded { .. } => "embedded default node".to_owned(),
-        Source::File(file) => file.display().to_string(),
+async fn serve(node: &Node, source: &Source, time: Option<u64>) -> Result<ExitCode, StartError> {
+    let life = Life::begin(node, source.clone()).await?;
+    let origin = match &source.file {
+        None => "embedded default node".to_owned(),
+        Some(file) => file.display().to_string(),
     };
-    say(&format!("{PRODUCT} {VERSION}, {origin}\n{}", running.summary()));
-    let after = async {
-        match shutdown_after {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            None => std::future::pending().await,
-        }
-    };
-    let mut code = ExitCode::SUCCESS;
-    tokio::select! {
-        signal = signals.stop() => info!("{signal}: saying goodbye to everybody; a second signal cuts"),
-        () = after => info!("the time is over: saying goodbye to everybody"),
-        problem = running.listener_failed() => {
-            error!("a listener failed and the node stops: {problem}");
-            code = ExitCode::FAILURE;
-        }
-    }
-    let cut = async {
-        let signal = signals.stop().await;
-        info!("{signal} again: cutting what is left");
-    };
-    match running.stop(cut).await {
-        Stopped::Drained => info!("stopped"),
-        Stopped::Cut(1) => info!("stopped; 1 connection was cut"),
-        Stopped::Cut(left) => info!("stopped; {left} connections were cut"),
-    }
-    Ok(code)
+    say(&format!("{PRODUCT} {VERSION}, {origin}\n{}", life.running().summary()));
+    let in_order = life.live(time.map(Duration::from_secs)).await;
+    Ok(if in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What is wrong, where, and what to do about it if that is known.
 fn explained(problem: &StartError, source: &Source) -> String {
     let busy = problem.is_address_in_use();
-    match (source, problem) {
+    let node_dir = &source.node_dir;
+    match (&source.file, problem) {
         // There is no file to look at, so its places would say nothing.
-        (Source::Embedded { node_dir }, StartError::Endpoint { source, .. }) if busy => format!(
+        (None, StartError::Endpoint { source, .. }) if busy => format!(
             "{}\nThe embedded default node uses this port only. Stop what listens there, or write {} with another port: \
              the folder configs of Transom's sources has examples, and `transom check` tells what is wrong with one.",
             source.chain(),
             node_dir.join("config.json").display()
         ),
-        (Source::File(file), _) if busy => {
+        (Some(file), _) if busy => {
             format!("{problem}\nStop what listens there, or name another address in {}.", file.display())
         }
-        (Source::File(file), StartError::Endpoint { .. } | StartError::Service { .. }) => {
+        (Some(file), StartError::Endpoint { .. } | StartError::Service { .. }) => {
             format!("{problem}\nThe place is in {}.", file.display())
         }
         _ => problem.to_string(),

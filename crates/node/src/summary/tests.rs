@@ -27,10 +27,12 @@ fn transport(json: &str) -> Transport {
 fn running(json: &str, bound: BoundAddr) -> RunningTransport {
     let transport = transport(json);
     RunningTransport {
+        worker: "worker001".to_owned(),
         id: transport.id,
         protocol: transport.protocol,
         bound: vec![bound],
         counters: Default::default(),
+        limit: transom_base::Limit::new(1),
     }
 }
 
