@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use transom_base::Stream;
 use transom_wamp::{
-    ClientRoles, Dict, Encoder, Features, Goodbye, Hello, HelloDetails, Id, Message, Payload, Serializer,
-    Shape, Value, Welcome, decode,
+    ClientRoles, Dict, Encoder, Features, Goodbye, Hello, HelloDetails, Id, Match, Message, Payload, Publish,
+    PublishOptions, Register, RegisterOptions, Serializer, Shape, Subscribe, Value, Welcome, decode,
 };
 
 use crate::PATIENCE;
@@ -105,6 +105,45 @@ impl Client {
     pub async fn goodbye_answer(&mut self) {
         let reason = "wamp.close.goodbye_and_out".into();
         self.send(Message::Goodbye(Goodbye { message: None, reason })).await;
+    }
+
+    /// Subscribes, where that is allowed.
+    pub async fn try_subscribe(&mut self, topic: &str) -> Option<Id> {
+        let (request, topic) = (self.request(), topic.into());
+        let subscribe = Subscribe { request, matching: Match::Exact, get_retained: false, topic };
+        self.send(Message::Subscribe(subscribe)).await;
+        match self.receive().await {
+            Message::Subscribed(subscribed) => Some(subscribed.subscription),
+            Message::Error(_) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Subscribes.
+    pub async fn subscribe(&mut self, topic: &str) -> Id {
+        self.try_subscribe(topic).await.unwrap_or_else(|| panic!("no subscription of {topic}"))
+    }
+
+    /// Registers a procedure.
+    pub async fn register(&mut self, procedure: &str) -> Id {
+        let (request, procedure) = (self.request(), procedure.into());
+        let options = RegisterOptions::default();
+        self.send(Message::Register(Register { request, options, procedure })).await;
+        match self.receive().await {
+            Message::Registered(registered) => registered.registration,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Publishes a number and waits until that is acknowledged.
+    pub async fn publish(&mut self, topic: &str, number: u64) {
+        let (request, payload) = (self.request(), self.args(&[Value::from(number)]));
+        let options = PublishOptions { acknowledge: true, ..PublishOptions::default() };
+        self.send(Message::Publish(Publish { request, options, topic: topic.into(), payload })).await;
+        match self.receive().await {
+            Message::Published(published) => assert_eq!(published.request, request),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The next request ID.
