@@ -8,6 +8,7 @@
 //! read again, two ways of cutting the bytes give one result, a limit is kept.
 
 pub mod config;
+pub mod control;
 pub mod demux;
 pub mod endpoint;
 pub mod rawsocket;
@@ -20,6 +21,7 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("config", config::file),
+    ("control_line", control::line),
     ("proxy_header", endpoint::proxy_header),
     ("rawsocket_frames", rawsocket::frames),
     ("rawsocket_handshake", rawsocket::handshake),
