@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::define::{choice, map};
-use crate::{OnionListenConfig, TlsConnectConfig, TlsListenConfig, TorConnectConfig};
+use crate::{EndpointString, OnionListenConfig, TlsConnectConfig, TlsListenConfig, TorConnectConfig};
 
 choice! {
     /// What a transport listens on.
@@ -16,9 +16,9 @@ choice! {
     /// A Unix socket.
     "unix" => Unix(UnixListenConfig) = "listening unix endpoint";
     /// A socket that the process was started with.
-    "fd" => Fd(FdListenConfig) = "listening fd endpoint", unsupported();
+    "fd" => Fd(FdListenConfig) = "listening fd endpoint";
     /// An endpoint string of Twisted.
-    "twisted" => Twisted(TwistedListenConfig) = "listening twisted endpoint", unsupported();
+    "twisted" => Twisted(TwistedListenConfig) = "listening twisted endpoint";
     /// An onion service of Tor.
     "onion" => Onion(OnionListenConfig) = "listening onion endpoint", unsupported();
 }
@@ -31,15 +31,23 @@ choice! {
     /// A Unix socket.
     "unix" => Unix(UnixConnectConfig) = "connecting unix endpoint";
     /// An endpoint string of Twisted.
-    "twisted" => Twisted(TwistedConnectConfig) = "connecting twisted endpoint", unsupported();
+    "twisted" => Twisted(TwistedConnectConfig) = "connecting twisted endpoint";
     /// A TCP port that is reached through Tor.
     "tor" => Tor(TorConnectConfig) = "connecting tor endpoint", unsupported();
 }
 
 impl ListenEndpoint {
+    /// The same endpoint, said without a string of Twisted.
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Twisted(twisted) => twisted.server_string.endpoint.as_deref().unwrap_or(self),
+            other => other,
+        }
+    }
+
     /// New connections per second before further ones are reset; `None` = no limit (the default).
     pub fn accept_rate(&self) -> Option<u32> {
-        match self {
+        match self.plain() {
             Self::Tcp(tcp) => tcp.accept_rate,
             Self::Unix(unix) => unix.accept_rate,
             Self::Fd(fd) => fd.accept_rate,
@@ -49,10 +57,39 @@ impl ListenEndpoint {
 
     /// The TLS it asks for.
     pub fn tls(&self) -> Option<&TlsListenConfig> {
-        match self {
+        match self.plain() {
             Self::Tcp(tcp) => tcp.tls.as_ref(),
             Self::Fd(fd) => fd.tls.as_ref(),
             Self::Unix(_) | Self::Twisted(_) | Self::Onion(_) => None,
+        }
+    }
+
+    /// The proxies in front of it.
+    pub fn proxy_protocol(&self) -> Option<&ProxyProtocol> {
+        match self.plain() {
+            Self::Tcp(tcp) => tcp.proxy_protocol.as_ref(),
+            Self::Unix(unix) => unix.proxy_protocol.as_ref(),
+            Self::Fd(fd) => fd.proxy_protocol.as_ref(),
+            Self::Twisted(_) | Self::Onion(_) => None,
+        }
+    }
+}
+
+impl ConnectEndpoint {
+    /// The same endpoint, said without a string of Twisted.
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Twisted(twisted) => twisted.client_string.endpoint.as_deref().unwrap_or(self),
+            other => other,
+        }
+    }
+
+    /// The TLS it asks for.
+    pub fn tls(&self) -> Option<&TlsConnectConfig> {
+        match self.plain() {
+            Self::Tcp(tcp) => tcp.tls.as_ref(),
+            Self::Tor(tor) => tor.tls.as_ref(),
+            Self::Unix(_) | Self::Twisted(_) => None,
         }
     }
 }
@@ -80,7 +117,7 @@ map! {
         /// Open connections of one IPv4 address or IPv6 /64 before further ones are reset; 0: no limit.
         max_connections_per_address: Option<u32> = None => limit(1_000_000);
         /// Connections come through proxies that tell in a PROXY header whom they are from.
-        proxy_protocol: Option<ProxyProtocol> = None => some(map()), unsupported();
+        proxy_protocol: Option<ProxyProtocol> = None => some(map());
         /// Speak TLS.
         tls: Option<TlsListenConfig> = None => some(map()), unsupported();
     }
@@ -211,7 +248,7 @@ map! {
         /// New connections per second before further ones are reset; 0: no limit.
         accept_rate: Option<u32> = None => limit(1_000_000);
         /// Connections come through proxies that tell in a PROXY header whom they are from.
-        proxy_protocol: Option<ProxyProtocol> = None => some(map()), unsupported();
+        proxy_protocol: Option<ProxyProtocol> = None => some(map());
     }
 }
 
@@ -251,7 +288,7 @@ map! {
     pub struct TwistedListenConfig = "listening twisted endpoint";
     required {
         /// The string: `tcp:PORT`, `tcp6:PORT`, `unix:PATH` or `ssl:PORT` with options.
-        server_string: String => text();
+        server_string: EndpointString<ListenEndpoint> => reader::twisted::server_string();
     }
 }
 
@@ -260,7 +297,7 @@ map! {
     pub struct TwistedConnectConfig = "connecting twisted endpoint";
     required {
         /// The string: `tcp:HOST:PORT`, `unix:PATH` or `tls:HOST:PORT` with options.
-        client_string: String => text();
+        client_string: EndpointString<ConnectEndpoint> => reader::twisted::client_string();
     }
     optional {
         /// Nothing.

@@ -55,7 +55,7 @@ map! {
         tor: EmbeddedTor = EmbeddedTor::default() => map(), unsupported_if_used();
         /// Listen on the socket `transom.sock` in the node directory for `transom reload`, `status` and `stop`. The socket
         /// also keeps a second node out of the directory.
-        reload: bool = true => flag(), always_warned_of("this release has no control socket");
+        reload: bool = true => flag();
         /// Nothing.
         connections: Option<Json> = None => some(any()), warned_of("there is nothing it could configure");
         /// Nothing.

@@ -33,6 +33,7 @@ pub(crate) mod top;
 pub(crate) mod tor;
 pub(crate) mod transport;
 mod tree;
+pub(crate) mod twisted;
 mod upgrade;
 mod val;
 pub(crate) mod web;

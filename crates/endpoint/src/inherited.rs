@@ -173,6 +173,11 @@ impl Inherited {
         }
     }
 
+    /// Nothing, for a process that is not to have any.
+    pub fn nothing() -> Self {
+        Inherited { sockets: Vec::new(), because: None }
+    }
+
     /// The sockets that no endpoint took, for a word about them: nobody will answer there.
     pub fn left(&self) -> Vec<String> {
         let left = self.sockets.iter().filter(|found| !matches!(found.socket, Socket::Taken));

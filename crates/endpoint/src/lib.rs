@@ -3,7 +3,7 @@
 //!
 //! Start reading at [`Listener`], [`Connector`] and [`Upgrade`], the three seams; [`accept_loop`] is what runs a
 //! listener, and [`AcceptControl`] what changes it while it runs. Beside them: [`proxy`], the PROXY header; [`ServiceManager`], who is told when all listeners are bound;
-//! [`relay()`], from one connection to another; [`twisted`], endpoint strings of Twisted.
+//! [`relay()`], from one connection to another.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -38,7 +38,6 @@ mod service_manager;
 mod several;
 mod tcp;
 mod traits;
-pub mod twisted;
 mod unix;
 mod upgraded;
 

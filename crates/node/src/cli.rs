@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use transom_config::locate;
+use transom_endpoint::Inherited;
 
 /// A WAMP node in one binary: WebSocket, RawSocket and HTTP on TCP and Unix sockets, routed between them.
 #[derive(Debug, Parser)]
@@ -176,9 +177,11 @@ impl Color {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    // Before anything else opens a file: the numbers of inherited sockets say nothing about who opened them.
+    let inherited = Inherited::take();
     let cli = Cli::parse();
     match cli.command.unwrap_or_else(|| Command::Start(StartArgs::default())) {
-        Command::Start(args) => start::run(args),
+        Command::Start(args) => start::run(args, inherited),
         Command::Check(args) => check::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Upgrade(args) => convert::run_upgrade(&args),

@@ -1,4 +1,4 @@
-//! What serves each piece of a configuration. The registry: one place for each endpoint type, transport and service.
+//! What serves each piece of a configuration. The registry of transports and web services: one place for each.
 
 mod settings;
 
@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use transom_base::{BoxFuture, ConnInfo, ConnectionHandler};
 use transom_config::{
-    AuthConfig, ListenEndpoint, RawSocketConfig, TcpListenConfig, Transport, TransportProtocol,
-    UniversalConfig, UniversalWebSocket, WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
+    AuthConfig, RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
+    WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
 };
 use transom_demux::{HttpSniff, RawSocketSniff, Section, Universal};
-use transom_endpoint::{BoundAddr, Listener, SocketId, TcpListener, UnixListener, UnixReplacement};
 use transom_http::{
     FirstComponent, HostFilter, HttpHandler, NotFound, PathTree, Reply, Request, UpgradeOr, WebService, page,
 };
@@ -23,72 +22,6 @@ use transom_websocket::WampWebSocket;
 
 use crate::facts::{NodeStatus, PageFacts};
 use crate::{StartError, summary};
-
-/// An endpoint that is bound and not served yet.
-pub(crate) struct Bound {
-    pub(crate) listener: Box<dyn Listener>,
-    /// Its socket file, where it has one.
-    pub(crate) file: Option<SocketId>,
-}
-
-impl From<UnixListener> for Bound {
-    fn from(listener: UnixListener) -> Self {
-        Bound { file: listener.socket_id(), listener: Box::new(listener) }
-    }
-}
-
-/// Binds an endpoint.
-pub(crate) async fn listen(endpoint: &ListenEndpoint) -> Result<Bound, StartError> {
-    let bound = match endpoint {
-        ListenEndpoint::Tcp(tcp) => {
-            TcpListener::bind(tcp).await.map(|listener| Bound { listener: Box::new(listener), file: None })
-        }
-        ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(Bound::from),
-        ListenEndpoint::Fd(_) | ListenEndpoint::Twisted(_) | ListenEndpoint::Onion(_) => {
-            return Err(StartError::unsupported(
-                endpoint.place(),
-                "listening endpoint",
-                endpoint.type_name(),
-            ));
-        }
-    };
-    bound.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
-}
-
-/// Binds an endpoint that is to take the place of the socket file `replaced`; none where endpoints of its kind cannot.
-pub(crate) fn replacement(
-    endpoint: &ListenEndpoint,
-    replaced: SocketId,
-) -> Result<Option<UnixReplacement>, StartError> {
-    let ListenEndpoint::Unix(unix) = endpoint else { return Ok(None) };
-    UnixListener::replace(unix, replaced)
-        .map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
-}
-
-/// Moves the file of a replacement to its place.
-pub(crate) fn publish(replacement: UnixReplacement, endpoint: &ListenEndpoint) -> Result<Bound, StartError> {
-    let published = replacement.publish().map(Bound::from);
-    published.map_err(|source| StartError::Endpoint { place: endpoint.place().clone(), source })
-}
-
-/// The same endpoint, at the very addresses at which it was bound.
-pub(crate) fn at(endpoint: &ListenEndpoint, bound: &[BoundAddr]) -> ListenEndpoint {
-    match (endpoint, bound) {
-        (ListenEndpoint::Tcp(tcp), [BoundAddr::Tcp(addr)]) => {
-            let (ports, interface) = (addr.port()..=addr.port(), Some(addr.ip().to_string()));
-            ListenEndpoint::Tcp(TcpListenConfig { ports, interface, ..tcp.clone() })
-        }
-        _ => endpoint.clone(),
-    }
-}
-
-/// How many connections one address may have, where the endpoint knows addresses.
-pub(crate) fn max_per_address(endpoint: &ListenEndpoint) -> Option<u32> {
-    match endpoint {
-        ListenEndpoint::Tcp(tcp) => tcp.max_connections_per_address,
-        _ => None,
-    }
-}
 
 /// What serves the connections of a transport.
 pub(crate) fn handler(

@@ -36,6 +36,14 @@ pub enum StartError {
         /// What it is.
         what: String,
     },
+    /// A value that cannot be meant.
+    #[error("{place}: {what}")]
+    Wrong {
+        /// Where it is configured.
+        place: Place,
+        /// What is wrong.
+        what: String,
+    },
     /// A web service cannot be had.
     #[error("{place}: {source}")]
     Service {
@@ -59,7 +67,7 @@ impl StartError {
             StartError::Process(_) => ErrorKind::Internal,
             StartError::NodeDirectory(_) => ErrorKind::Bind,
             StartError::Endpoint { source, .. } => source.kind(),
-            StartError::Unsupported { .. } => ErrorKind::Config,
+            StartError::Unsupported { .. } | StartError::Wrong { .. } => ErrorKind::Config,
             StartError::Service { source, .. } => source.kind(),
         }
     }
@@ -70,6 +78,7 @@ impl StartError {
             StartError::Process(_) | StartError::NodeDirectory(_) => None,
             StartError::Endpoint { place, .. }
             | StartError::Unsupported { place, .. }
+            | StartError::Wrong { place, .. }
             | StartError::Service { place, .. } => Some(place),
         }
     }
@@ -80,6 +89,7 @@ impl StartError {
             StartError::Endpoint { source, .. } => source.chain(),
             StartError::Service { source, .. } => source.to_string(),
             StartError::Unsupported { what, .. } => format!("this release does not run {what}"),
+            StartError::Wrong { what, .. } => what.clone(),
             other => other.to_string(),
         }
     }

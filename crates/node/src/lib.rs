@@ -8,12 +8,14 @@
 pub mod cli;
 mod compose;
 pub mod control;
+mod endpoints;
 mod error;
 mod facts;
 mod life;
 mod limits;
 mod loading;
 mod logging;
+mod manager;
 mod reload;
 mod running;
 mod signals;

@@ -8,9 +8,11 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 use tracing::{error, info, warn};
 use transom_config::{Finding, Findings, Node, Purpose, Severity};
+use transom_endpoint::Inherited;
 
 use crate::control::{About, ControlLock, ControlSocket, LockError, Now, Ordered, Orders, Outcome, seconds};
 use crate::loading::{Reading, Source};
+use crate::manager::Manager;
 use crate::reload::plan::transports;
 use crate::signals::{Signal, Signals};
 use crate::{Applied, RunningNode, StartError, Stopped, limits};
@@ -33,6 +35,7 @@ pub(crate) struct Life {
     orders: Orders,
     /// How many files may be open.
     files: Option<u64>,
+    manager: Manager,
 }
 
 /// Why a node goes on as it was.
@@ -43,7 +46,7 @@ struct Refusal {
 
 impl Life {
     /// Starts a node.
-    pub(crate) async fn begin(node: &Node, source: Source) -> Result<Self, StartError> {
+    pub(crate) async fn begin(node: &Node, source: Source, inherited: Inherited) -> Result<Self, StartError> {
         let signals = Signals::install().map_err(StartError::Process)?;
         let files = limits::raise_open_files();
         warn_of_limits(node, files);
@@ -52,12 +55,17 @@ impl Life {
             Some(_) if node.controller.reload => take(&source).map_err(StartError::NodeDirectory)?,
             _ => None,
         };
-        let running = RunningNode::start(node).await?;
+        let running = RunningNode::start_with(node, inherited).await?;
+        for socket in running.inherited.lock().left() {
+            warn!("nobody will answer on the inherited socket {socket}: no endpoint asks for it");
+        }
+        let manager = Manager::new();
+        manager.ready(&running);
         let now = Now { config: source.file.clone(), stopping: false };
         let about = Arc::new(About { node_dir: source.node_dir.clone(), now: now.into() });
         let (orders, ordered) = Orders::new();
         let control = lock.map(|lock| lock.serve(about.clone(), running.status.clone(), orders.clone()));
-        Ok(Life { running, source, signals, about, control, ordered, orders, files })
+        Ok(Life { running, source, signals, about, control, ordered, orders, files, manager })
     }
 
     /// The node.
@@ -100,7 +108,8 @@ impl Life {
     }
 
     async fn end(self, in_order: bool) -> bool {
-        let Life { running, mut signals, about, control, ordered, .. } = self;
+        let Life { running, mut signals, about, control, ordered, manager, .. } = self;
+        manager.stopping();
         about.now.lock().stopping = true;
         // Whoever asks for a reload now is told that the node is stopping.
         drop(ordered);
@@ -124,7 +133,8 @@ impl Life {
     /// end, if something did meanwhile.
     async fn reload(&mut self, by: &str, answer: Option<oneshot::Sender<Outcome>>) -> Option<&'static str> {
         info!("{by}: reading the configuration anew");
-        let Life { running, source, signals, about, control, ordered, orders, files } = self;
+        let Life { running, source, signals, about, control, ordered, orders, files, manager } = self;
+        manager.reloading();
         let reloading = Reloading { running, source, about, control, orders, files: *files };
         let result = tokio::select! {
             result = reloading.run() => result,
@@ -150,6 +160,7 @@ impl Life {
                 outcome = Outcome { error: Some(error), findings, ..outcome };
             }
         }
+        self.manager.ready(&self.running);
         self.running.status.reloaded(Outcome { findings: None, ..outcome.clone() });
         if let Some(answer) = answer {
             // Whoever asked may be gone.
@@ -311,7 +322,7 @@ mod tests {
         let entries = || std::fs::read_dir(dir.path()).unwrap().count();
         let source = Source { node_dir: dir.path().to_owned(), file: None, ignore_unsupported: false };
         // As the embedded default node does, which is on a port of its own.
-        let mut life = Life::begin(&node(folder.path()), source).await.unwrap();
+        let mut life = Life::begin(&node(folder.path()), source, Inherited::nothing()).await.unwrap();
         assert_eq!(entries(), 0);
         let (answer, outcome) = oneshot::channel();
         life.reload("test", Some(answer)).await;

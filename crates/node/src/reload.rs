@@ -21,7 +21,7 @@ use transom_config::{Node, Place, Transport};
 use transom_endpoint::{Accepting, SocketId, UnixReplacement};
 use transom_router::Router;
 
-use crate::compose::{self, Bound};
+use crate::endpoints::{self, Bound};
 use crate::{RunningNode, RunningTransport, StartError};
 use plan::{Plan, TransportStep, WorkerStep, transports, without_transport};
 pub(crate) use words::counted;
@@ -141,7 +141,7 @@ impl RunningNode {
                 TransportStep::Keep(_) | TransportStep::Change(_) => Socket::Present,
                 TransportStep::Replace(old) => self.beside(*old, transport).await?,
                 TransportStep::Bind { after, .. } if after.is_empty() => {
-                    Socket::New(compose::listen(&transport.endpoint).await?)
+                    Socket::New(endpoints::listen(&transport.endpoint, &self.inherited).await?)
                 }
                 TransportStep::Bind { .. } => Socket::Later,
             };
@@ -154,11 +154,11 @@ impl RunningNode {
     /// A socket file made ready to take the place of that of a present transport.
     async fn beside(&self, old: usize, transport: &Transport) -> Result<Socket, StartError> {
         let file = self.listening.get(old).and_then(|old| old.file);
-        let replacement = file.map(|file| compose::replacement(&transport.endpoint, file)).transpose()?;
+        let replacement = file.map(|file| endpoints::replacement(&transport.endpoint, file)).transpose()?;
         match replacement.flatten() {
             Some(replacement) => Ok(Socket::Beside(replacement)),
             // There is nothing to take the place of.
-            None => Ok(Socket::New(compose::listen(&transport.endpoint).await?)),
+            None => Ok(Socket::New(endpoints::listen(&transport.endpoint, &self.inherited).await?)),
         }
     }
 
@@ -222,7 +222,7 @@ impl RunningNode {
         }
         for one in &mut *next {
             if let Socket::Later = one.socket {
-                one.socket = Socket::New(compose::listen(&one.transport.endpoint).await?);
+                one.socket = Socket::New(endpoints::listen(&one.transport.endpoint, &self.inherited).await?);
             }
         }
         for one in next {
@@ -230,7 +230,7 @@ impl RunningNode {
             let Socket::Beside(replacement) = std::mem::replace(&mut one.socket, Socket::Present) else {
                 continue;
             };
-            let bound = compose::publish(replacement, &one.transport.endpoint)?;
+            let bound = endpoints::publish(replacement, &one.transport.endpoint)?;
             replaced.extend(bound.file.map(|file| (number, file)));
             one.socket = Socket::New(bound);
         }
@@ -240,8 +240,8 @@ impl RunningNode {
     /// A socket file took the place of another and is to be replaced by one as that was.
     async fn put_back(&mut self, number: usize, taken_by: SocketId) -> Result<(), StartError> {
         let Some((_, old)) = transports(&self.config).nth(number) else { return Ok(()) };
-        let Some(replacement) = compose::replacement(&old.endpoint, taken_by)? else { return Ok(()) };
-        let bound = compose::publish(replacement, &old.endpoint)?;
+        let Some(replacement) = endpoints::replacement(&old.endpoint, taken_by)? else { return Ok(()) };
+        let bound = endpoints::publish(replacement, &old.endpoint)?;
         self.go_on(number, bound).await;
         Ok(())
     }
@@ -250,7 +250,7 @@ impl RunningNode {
     async fn open_again(&mut self, number: usize) -> Result<(), StartError> {
         let Some((_, old)) = transports(&self.config).nth(number) else { return Ok(()) };
         let bound = self.transports.get(number).map_or(&[][..], |old| &old.bound);
-        let bound = compose::listen(&compose::at(&old.endpoint, bound)).await?;
+        let bound = endpoints::listen(&endpoints::at(&old.endpoint, bound), &self.inherited).await?;
         self.go_on(number, bound).await;
         Ok(())
     }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use transom_base::{Counters, Deadline, Drain, Elapsed, Limit};
 use transom_config::{Node, Transport, TransportProtocol, Worker};
-use transom_endpoint::{AcceptControl, Accepting, BoundAddr, SocketId, accept_under_control};
+use transom_endpoint::{AcceptControl, Accepting, BoundAddr, Inherited, SocketId, accept_under_control};
 use transom_router::Router;
 
-use crate::compose::{self, Bound};
+use crate::compose;
+use crate::endpoints::{self, Bound};
 use crate::facts::{NodeStatus, Serving};
 use crate::reload::plan::{routers, transports};
 use crate::{StartError, Summary};
@@ -33,6 +35,8 @@ pub struct RunningNode {
     /// Transports that were removed while connections of them were open.
     pub(crate) retired: Vec<RunningTransport>,
     pub(crate) status: Arc<NodeStatus>,
+    /// The sockets that the process was started with and that no endpoint has taken.
+    pub(crate) inherited: Mutex<Inherited>,
     pub(crate) accepting: JoinSet<std::io::Result<()>>,
 }
 
@@ -97,6 +101,15 @@ impl RunningNode {
     ///
     /// The first thing that cannot be had. What was bound until then is given back.
     pub async fn start(node: &Node) -> Result<Self, StartError> {
+        Self::start_with(node, Inherited::nothing()).await
+    }
+
+    /// The same, with the sockets that the process was started with.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with(node: &Node, inherited: Inherited) -> Result<Self, StartError> {
         Self::can_run(node)?;
         let (drain, _watch) = Drain::new();
         let mut running = RunningNode {
@@ -107,6 +120,7 @@ impl RunningNode {
             listening: Vec::new(),
             retired: Vec::new(),
             status: Arc::new(NodeStatus::new()),
+            inherited: Mutex::new(inherited),
             accepting: JoinSet::new(),
         };
         let mut ready = Vec::new();
@@ -149,7 +163,7 @@ impl RunningNode {
         router: &Arc<Router>,
     ) -> Result<(Accepting, Bound), StartError> {
         let accepting = self.accepting(transport, router)?;
-        let bound = compose::listen(&transport.endpoint).await?;
+        let bound = endpoints::listen(&transport.endpoint, &self.inherited).await?;
         Ok((accepting, bound))
     }
 
@@ -163,7 +177,8 @@ impl RunningNode {
         let watch = self.drain.watch();
         let mut accepting = Accepting::new(transport.id.clone(), handler, transport.max_connections(), watch);
         accepting.accept_rate = transport.endpoint.accept_rate();
-        accepting.max_per_address = compose::max_per_address(&transport.endpoint);
+        accepting.proxy_protocol = endpoints::proxy_protocol(&transport.endpoint)?;
+        accepting.max_per_address = endpoints::max_per_address(&transport.endpoint);
         Ok(accepting)
     }
 

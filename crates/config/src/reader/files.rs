@@ -40,7 +40,7 @@ fn listening(endpoint: &ListenEndpoint, findings: &mut Findings) {
     if let Some(tls) = endpoint.tls() {
         listening_tls(tls, findings);
     }
-    match endpoint {
+    match endpoint.plain() {
         // A socket file is made, the folder around it is not.
         ListenEndpoint::Unix(unix) => {
             if let UnixAddress::Path(path) = &unix.address
@@ -95,10 +95,8 @@ fn connecting_tls(tls: &TlsConnectConfig, findings: &mut Findings) {
 }
 
 fn connecting(endpoint: &ConnectEndpoint, findings: &mut Findings) {
-    match endpoint {
-        ConnectEndpoint::Tcp(tcp) => tcp.tls.iter().for_each(|tls| connecting_tls(tls, findings)),
-        ConnectEndpoint::Tor(tor) => tor.tls.iter().for_each(|tls| connecting_tls(tls, findings)),
-        ConnectEndpoint::Unix(_) | ConnectEndpoint::Twisted(_) => {}
+    if let Some(tls) = endpoint.tls() {
+        connecting_tls(tls, findings);
     }
 }
 

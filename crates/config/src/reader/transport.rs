@@ -256,11 +256,10 @@ pub(crate) fn check_testee(_: &mut TesteeTransport, map: &Map<'_>) {
 
 /// Whether endpoint and URL agree about TLS, and which options have an effect.
 pub(crate) fn check_websocket_connect(config: &mut WebSocketConnect, map: &Map<'_>) {
-    let tls = match &config.endpoint {
-        ConnectEndpoint::Tcp(tcp) => tcp.tls.is_some(),
-        ConnectEndpoint::Tor(tor) => tor.tls.is_some(),
+    let tls = match config.endpoint.plain() {
+        // There is no TLS over Unix sockets, whatever the URL.
         ConnectEndpoint::Unix(_) => return,
-        ConnectEndpoint::Twisted(twisted) => twisted.client_string.starts_with("tls:"),
+        endpoint => endpoint.tls().is_some(),
     };
     if let Some(url) = map.peek("url")
         && tls != config.url.starts_with("wss://")

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{error, info};
 
 use transom_config::{Node, locate, to_json};
+use transom_endpoint::Inherited;
 
 use super::{LogFormat, LogLevel, StartArgs, complain, say};
 use crate::life::Life;
@@ -17,7 +18,7 @@ use crate::loading::Source;
 use crate::logging::Format;
 use crate::{PRODUCT, StartError, VERSION, logging};
 
-pub(super) fn run(args: StartArgs) -> ExitCode {
+pub(super) fn run(args: StartArgs, inherited: Inherited) -> ExitCode {
     let format = match args.logformat {
         LogFormat::Text => Format::Text,
         LogFormat::Bare => Format::Bare,
@@ -41,7 +42,7 @@ pub(super) fn run(args: StartArgs) -> ExitCode {
     }
     let outcome = runtime(args.threads.map(u32::from), &node)
         .map_err(StartError::Process)
-        .and_then(|runtime| runtime.block_on(serve(&node, &source, args.shutdownafter)));
+        .and_then(|runtime| runtime.block_on(serve(&node, &source, inherited, args.shutdownafter)));
     match outcome {
         Ok(code) => code,
         Err(problem) => {
@@ -107,8 +108,13 @@ fn runtime(threads: Option<u32>, node: &Node) -> io::Result<Runtime> {
     builder.thread_name("transom").enable_all().build()
 }
 
-async fn serve(node: &Node, source: &Source, time: Option<u64>) -> Result<ExitCode, StartError> {
-    let life = Life::begin(node, source.clone()).await?;
+async fn serve(
+    node: &Node,
+    source: &Source,
+    inherited: Inherited,
+    time: Option<u64>,
+) -> Result<ExitCode, StartError> {
+    let life = Life::begin(node, source.clone(), inherited).await?;
     let origin = match &source.file {
         None => "embedded default node".to_owned(),
         Some(file) => file.display().to_string(),

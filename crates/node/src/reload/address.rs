@@ -23,7 +23,7 @@ pub(super) enum Meeting {
 
 /// What of an endpoint belongs to its socket. Everything else is done to the connections that it accepts.
 pub(super) fn meeting(old: &ListenEndpoint, new: &ListenEndpoint) -> Meeting {
-    match (old, new) {
+    match (old.plain(), new.plain()) {
         (ListenEndpoint::Tcp(old), ListenEndpoint::Tcp(new)) => tcp(old, new),
         (ListenEndpoint::Unix(old), ListenEndpoint::Unix(new)) if old.address == new.address => {
             let options = |unix: &transom_config::UnixListenConfig| {
@@ -159,7 +159,10 @@ mod tests {
             assert_eq!(met, expected, "{old:?} {new:?}");
         }
         let twisted = |string: &str, place: &str| {
-            let config = transom_config::TwistedListenConfig::new(string.to_owned());
+            let tcp = ListenEndpoint::Tcp(at(string.trim_start_matches("tcp:").parse().unwrap(), ""));
+            let server_string =
+                transom_config::EndpointString { text: string.to_owned(), endpoint: Some(Box::new(tcp)) };
+            let config = transom_config::TwistedListenConfig::new(server_string);
             ListenEndpoint::Twisted(transom_config::TwistedListenConfig {
                 place: Place::new(place),
                 ..config
@@ -168,6 +171,7 @@ mod tests {
         assert_eq!(meeting(&twisted("tcp:80", "here"), &twisted("tcp:80", "there")), Meeting::Same);
         assert_eq!(meeting(&twisted("tcp:80", "here"), &twisted("tcp:81", "here")), Meeting::Apart);
         let tcp = ListenEndpoint::Tcp(at(80, ""));
+        assert_eq!(meeting(&twisted("tcp:80", "here"), &tcp), Meeting::Same);
         assert_eq!(meeting(&tcp, &ListenEndpoint::Unix(path("/s"))), Meeting::Apart);
     }
 }

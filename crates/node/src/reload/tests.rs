@@ -88,8 +88,8 @@ async fn socket_file_that_was_replaced_for_nothing_is_put_back() {
     let config = node(folder.path(), TWO);
     let mut running = RunningNode::start(&config).await.unwrap();
     let endpoint = &config.workers[0].transports()[0].endpoint;
-    let replacement = compose::replacement(endpoint, running.listening[0].file.unwrap()).unwrap().unwrap();
-    let taken = compose::publish(replacement, endpoint).unwrap();
+    let replacement = endpoints::replacement(endpoint, running.listening[0].file.unwrap()).unwrap().unwrap();
+    let taken = endpoints::publish(replacement, endpoint).unwrap();
     running.put_back(0, taken.file.unwrap()).await.unwrap();
     taken.listener.close().await;
     assert!(answers(folder.path()).await);

@@ -55,10 +55,10 @@ pub(super) fn check(node: &Node, out: &mut Vec<Finding>) {
 fn endpoints(node: &Node) -> impl Iterator<Item = &ListenEndpoint> {
     node.workers.iter().flat_map(|worker| {
         let testee = match worker {
-            Worker::WebSocketTestee(testee) => Some(&testee.transport.endpoint),
+            Worker::WebSocketTestee(testee) => Some(testee.transport.endpoint.plain()),
             _ => None,
         };
-        worker.transports().iter().map(|transport| &transport.endpoint).chain(testee)
+        worker.transports().iter().map(|transport| transport.endpoint.plain()).chain(testee)
     })
 }
 

@@ -37,7 +37,7 @@ fn methods(auth: &AuthConfig, endpoint: &ListenEndpoint, out: &mut Vec<Finding>)
         out.push(Finding::new(Severity::Warning, tls.place(), message));
     }
     if let Some(proxy) = &auth.anonymous_proxy
-        && !matches!(endpoint, ListenEndpoint::Unix(_))
+        && !matches!(endpoint.plain(), ListenEndpoint::Unix(_))
     {
         let message = "whoever can reach this endpoint can be anybody: proxies that prove nothing belong on Unix sockets";
         out.push(Finding::new(Severity::Warning, proxy.place(), message));

@@ -9,7 +9,7 @@ use crate::{
 
 /// A URL is for people, and a proxy in front may change all of it: everything here is a note.
 pub(super) fn check(transport: &Transport, out: &mut Vec<Finding>) {
-    let endpoint = &transport.endpoint;
+    let endpoint = transport.endpoint.plain();
     match &transport.protocol {
         TransportProtocol::WebSocket(config) => socket(config, endpoint, None, out),
         TransportProtocol::WebSocketTestee(testee) => {

@@ -2,8 +2,7 @@
 //! endpoints with the type `twisted`.
 //!
 //! A string is fields between colons, the first of which names the kind; a field with an equals sign has a name, one
-//! without is known by its place, and a backslash takes the special meaning from the character behind it. This file
-//! needs nothing of its crate and nothing beyond the standard library.
+//! without is known by its place, and a backslash takes the special meaning from the character behind it.
 //!
 //! | | understood |
 //! |---|---|
@@ -15,13 +14,12 @@
 //! | | `unix:PATH` |
 //! | | `tls:HOST:PORT` |
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 /// What a server string says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Server {
+pub(crate) enum Server {
     /// `tcp:` or `tcp6:`
     Tcp(TcpServer),
     /// `unix:`
@@ -48,7 +46,7 @@ pub enum Server {
 
 /// A TCP port to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TcpServer {
+pub(crate) struct TcpServer {
     /// 1..=65535
     pub port: u16,
     /// Whether it was written `tcp6`.
@@ -61,7 +59,7 @@ pub struct TcpServer {
 
 /// What a client string says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Client {
+pub(crate) enum Client {
     /// `tcp:`
     Tcp {
         /// Name or address.
@@ -87,8 +85,7 @@ pub enum Client {
 
 /// Why an endpoint string is not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TwistedError {
+pub(crate) enum TwistedError {
     /// It is of a kind that is not understood.
     Kind {
         /// What stands there.
@@ -128,7 +125,6 @@ pub enum TwistedError {
 
 impl fmt::Display for TwistedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unsupported endpoint string: ")?;
         match self {
             TwistedError::Kind { kind, known } => {
                 write!(f, "it begins with '{kind}'; supported are {known}")
@@ -147,8 +143,6 @@ impl fmt::Display for TwistedError {
     }
 }
 
-impl Error for TwistedError {}
-
 const PORT: &str = "a number from 1 to 65535";
 
 /// Reads a `server_string`.
@@ -156,7 +150,7 @@ const PORT: &str = "a number from 1 to 65535";
 /// # Errors
 ///
 /// It is malformed, or of a kind or with a field that is not understood.
-pub fn server(text: &str) -> Result<Server, TwistedError> {
+pub(crate) fn server(text: &str) -> Result<Server, TwistedError> {
     let mut fields = Fields::parse(text)?;
     let kind = match fields.kind.as_str() {
         "tcp" => "tcp",
@@ -199,7 +193,7 @@ pub fn server(text: &str) -> Result<Server, TwistedError> {
 /// # Errors
 ///
 /// It is malformed, or of a kind or with a field that is not understood.
-pub fn client(text: &str) -> Result<Client, TwistedError> {
+pub(crate) fn client(text: &str) -> Result<Client, TwistedError> {
     let mut fields = Fields::parse(text)?;
     let (kind, client) = match fields.kind.as_str() {
         "tcp" => {
