@@ -111,6 +111,7 @@ pub fn drive<P: Protocol + 'static>(
         expect: READ_BUFFER,
         protocol,
         batch: Batch::default(),
+        unflushed: false,
         timer: None,
         drain: Some(drain),
         stage: Stage::Open { paused: false },
@@ -129,6 +130,8 @@ struct Drive<P> {
     /// is not copied.
     expect: usize,
     batch: Batch,
+    /// Something was written since the stream was last flushed. A stream such as TLS may hold what it took.
+    unflushed: bool,
     timer: Option<Pin<Box<Sleep>>>,
     /// Completes at the next phase of the node.
     drain: Option<BoxFuture<'static, ()>>,
@@ -349,7 +352,7 @@ impl<P: Protocol> Drive<P> {
         loop {
             self.protocol.outbox().exchange(&mut self.batch, cx.waker());
             if self.batch.is_done() {
-                return Poll::Ready(Ok(()));
+                return self.flush(cx);
             }
             while !self.batch.is_done() {
                 let written = match self.batch.single() {
@@ -362,7 +365,10 @@ impl<P: Protocol> Drive<P> {
                 };
                 match written {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => self.batch.advance(n),
+                    Poll::Ready(Ok(n)) => {
+                        self.unflushed = true;
+                        self.batch.advance(n);
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         self.protocol.outbox().exchange(&mut self.batch, cx.waker());
@@ -371,6 +377,15 @@ impl<P: Protocol> Drive<P> {
                 }
             }
         }
+    }
+
+    /// Makes a stream send what it holds back.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// After the queue is written: closes our side and waits for the peer's.

@@ -3,6 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+mod tls;
+
+pub use tls::{CertificateExtension, ChannelBinding, PeerCertificate, TlsInfo};
 
 /// One end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,22 +52,6 @@ pub struct UnixCredentials {
     pub pid: Option<i32>,
 }
 
-/// What a TLS handshake established.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TlsInfo {
-    /// Protocol version, as in `TLSv1.3`.
-    pub version: String,
-    /// Cipher suite, by its IANA name.
-    pub suite: String,
-    /// The name the client asked for.
-    pub sni: Option<String>,
-    /// The protocol chosen by ALPN.
-    pub alpn: Option<String>,
-    /// The peer's certificates in DER, its own first.
-    pub peer_chain: Vec<Vec<u8>>,
-}
-
 /// What is known about a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -76,7 +65,7 @@ pub struct ConnInfo {
     /// The peer process of a Unix socket.
     pub unix: Option<UnixCredentials>,
     /// Present when the bytes came through TLS.
-    pub tls: Option<TlsInfo>,
+    pub tls: Option<Arc<TlsInfo>>,
 }
 
 impl ConnInfo {

@@ -26,7 +26,9 @@ pub use drain::{Drain, DrainWatch, Phase};
 pub use duplex::{End, FLUSH_TIMEOUT, Flow, Protocol, drive};
 pub use error::{ErrorKind, ServeError};
 pub use handler::{BoxFuture, ConnectionHandler};
-pub use info::{Address, ConnInfo, TlsInfo, UnixCredentials};
+pub use info::{
+    Address, CertificateExtension, ChannelBinding, ConnInfo, PeerCertificate, TlsInfo, UnixCredentials,
+};
 pub use limit::{Limit, Permit};
 pub use outbox::{Offered, Outbox, Queue};
 pub use phases::{Serving, in_phases};

@@ -11,11 +11,14 @@
 //! | `RouterPort`, `SessionPort` | [`FakeRouter`] |
 //! | `SessionSink` | [`FakeSink`] |
 //!
-//! [`EndpointCase`] is the suite that every kind of endpoint passes. [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
+//! [`EndpointCase`] is the suite that every kind of endpoint passes. `TestCa`, with the feature `tls`, issues certificates.
+//! [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
 //! panics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(feature = "tls")]
+mod ca;
 mod counting;
 mod handlers;
 mod memory;
@@ -28,6 +31,8 @@ mod upgrades;
 #[cfg(feature = "http")]
 mod web;
 
+#[cfg(feature = "tls")]
+pub use ca::{Issued, IssuedFiles, KeyKind, TestCa, TestCert};
 pub use counting::{Counting, Writes};
 pub use handlers::{Collect, Echo, StartsWith};
 pub use memory::{MemoryConnector, MemoryListener, memory_connection, memory_listener};

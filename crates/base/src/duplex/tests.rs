@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -92,11 +92,15 @@ struct Bench {
 
 fn start(pipe: usize, leftover: &str, deadline: Option<Duration>) -> Bench {
     let (peer, ours) = duplex(pipe);
+    over(Box::new(ours), peer, leftover, deadline)
+}
+
+fn over(ours: Box<dyn Stream>, peer: DuplexStream, leftover: &str, deadline: Option<Duration>) -> Bench {
     let (drain, watch) = Drain::new();
     let sign = Arc::new(Sign { outbox: Some(Outbox::new(1 << 20)), ..Sign::default() });
     let protocol = Lines { sign: sign.clone(), deadline: deadline.map(|d| Instant::now() + d) };
     let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
-    let task = tokio::spawn(drive(Box::new(ours), BytesMut::from(leftover), protocol, scope));
+    let task = tokio::spawn(drive(ours, BytesMut::from(leftover), protocol, scope));
     Bench { peer, task, sign, drain }
 }
 
@@ -121,6 +125,15 @@ async fn leftover_is_fed_before_what_is_read() {
     bench.peer.shutdown().await.unwrap();
     assert_eq!(rest(&mut bench.peer).await, "FIRST\nSECOND\n");
     bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn stream_that_holds_back_what_it_took_is_flushed_also_while_its_peer_is_paused() {
+    let (peer, ours) = duplex(8);
+    let mut bench = over(Box::new(BufStream::new(ours)), peer, "", None);
+    // The answer is longer than the pipe, so that flushing it is not done at once.
+    bench.peer.write_all(b"a line of words\npause\n").await.unwrap();
+    assert_eq!(line(&mut bench.peer).await, "A LINE OF WORDS\n");
 }
 
 #[tokio::test]

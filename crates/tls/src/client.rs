@@ -1,0 +1,164 @@
+//! The step of a connecting endpoint: from raw bytes to those inside TLS, with a server that was verified.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use tokio_rustls::TlsConnector;
+use transom_base::{BoxFuture, Connection, Deadline};
+use transom_endpoint::{EndpointError, Upgrade};
+
+use crate::error::{Finding, Refused, sift};
+use crate::facts::facts;
+use crate::failure::{Side, failed};
+use crate::identity::{Identity, Purpose};
+use crate::plain::linger;
+use crate::provider;
+use crate::settings::{KeyPairSettings, TlsConnectSettings};
+use crate::trust::Trust;
+use crate::verify::{Servers, explained};
+use crate::x509::unix;
+
+/// TLS on a connecting endpoint. Clones are the same one, and share the sessions that can be resumed.
+#[derive(Debug, Clone)]
+pub struct TlsClient {
+    target: Arc<Target>,
+}
+
+#[derive(Debug)]
+struct Target {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// Loads the files, or the platform's authorities; an error lists all that is wrong. The findings are what works but
+    /// not as somebody may expect, for the log. Files are read where this is called.
+    pub fn new(settings: &TlsConnectSettings) -> Result<(TlsClient, Vec<Finding>), Refused> {
+        let (target, findings) = load(settings, SystemTime::now());
+        let findings = sift(findings)?;
+        let target = Arc::new(target.ok_or_else(|| Refused(Vec::new()))?);
+        Ok((TlsClient { target }, findings))
+    }
+}
+
+/// Looks through the settings and the files that they name, at this time, as [`TlsClient::new`] would.
+pub fn check_connecting(settings: &TlsConnectSettings, now: SystemTime) -> Vec<Finding> {
+    load(settings, now).1
+}
+
+fn load(settings: &TlsConnectSettings, now: SystemTime) -> (Option<Target>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let now = unix(now);
+    // An IPv6 address may stand in brackets, as in URLs.
+    let bare = settings.hostname.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let name = ServerName::try_from(bare.unwrap_or(&settings.hostname).to_owned());
+    let name = name.map_err(|_| {
+        let problem = format!("'{}' is neither a host name nor an IP address", settings.hostname);
+        findings.push(Finding::error("hostname", problem));
+    });
+    let identity = match (&settings.key, &settings.certificate) {
+        (Some(key), Some(certificate)) => own(key, certificate, now, &mut findings),
+        (Some(_), None) => {
+            let problem = "a key without its certificate proves nothing; give certificate too";
+            findings.push(Finding::error("key", problem));
+            None
+        }
+        (None, Some(_)) => {
+            let problem = "without its key it cannot be shown; no client certificate is used";
+            findings.push(Finding::warning("certificate", problem));
+            None
+        }
+        (None, None) => None,
+    };
+    let trust = if settings.ca_certificates.is_empty() {
+        Trust::platform(&mut findings)
+    } else {
+        Trust::files(&settings.ca_certificates, now, &mut findings)
+    };
+    let config = trust.and_then(|trust| {
+        config(settings, trust, identity)
+            .map_err(|problem| findings.push(Finding::error("tls", problem)))
+            .ok()
+    });
+    let target = config.zip(name.ok()).map(|(config, name)| Target { config: Arc::new(config), name });
+    (target, findings)
+}
+
+/// The client certificate.
+fn own(key: &PathBuf, certificate: &PathBuf, now: u64, findings: &mut Vec<Finding>) -> Option<Identity> {
+    let pair = KeyPairSettings {
+        key: key.clone(),
+        certificate: certificate.clone(),
+        chain_certificates: Vec::new(),
+    };
+    Identity::load("", &pair, Purpose::Client, now, findings)
+}
+
+fn config(
+    settings: &TlsConnectSettings,
+    trust: Trust,
+    identity: Option<Identity>,
+) -> Result<ClientConfig, String> {
+    let provider = provider::everything();
+    let versions = provider::versions(&provider, settings.min_version);
+    let verifier = Arc::new(Servers::new(trust, provider.clone())?);
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match identity {
+        Some(identity) => {
+            let resolver = SingleCertAndKey::from(Arc::unwrap_or_clone(identity.certified));
+            builder.with_client_cert_resolver(Arc::new(resolver))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+    Ok(config)
+}
+
+impl Target {
+    fn step(&self) -> String {
+        format!("TLS handshake with '{}'", self.name.to_str())
+    }
+
+    async fn handshake(&self, conn: Connection) -> Result<Connection, EndpointError> {
+        let Connection { io, mut info } = conn;
+        let connecting = TlsConnector::from(self.config.clone()).connect(self.name.clone(), io);
+        let (result, why) = explained(connecting.into_fallible()).await;
+        let stream = match result {
+            Ok(stream) => stream,
+            Err((error, mut io)) => {
+                linger(&mut io).await;
+                return Err(failed(self.step(), Side::Client, error, why));
+            }
+        };
+        let (_, state) = stream.get_ref();
+        let asked = match &self.name {
+            ServerName::DnsName(name) => Some(name.as_ref()),
+            _ => None,
+        };
+        let facts = facts(state, asked, |output, label| state.export_keying_material(output, label, None));
+        info.tls = Some(Arc::new(facts));
+        Ok(Connection::new(stream, info))
+    }
+}
+
+impl Upgrade for TlsClient {
+    fn apply(
+        &self,
+        conn: Connection,
+        deadline: Deadline,
+    ) -> BoxFuture<'static, Result<Connection, EndpointError>> {
+        let target = self.target.clone();
+        Box::pin(async move {
+            let done = deadline.run(target.handshake(conn)).await;
+            done.unwrap_or_else(|_| Err(EndpointError::UpgradeTimeout { step: target.step() }))
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a handshake failed, in words for whoever runs the node.
+
+use std::io;
+
+use rustls::{AlertDescription, Error, PeerIncompatible};
+use transom_base::ErrorKind;
+use transom_endpoint::EndpointError;
+
+/// Which end we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+}
+
+/// The error of a step for a failed handshake. `why` is why a certificate was refused, if one was.
+pub(crate) fn failed(step: String, side: Side, error: io::Error, why: Option<String>) -> EndpointError {
+    let peer = side.peer();
+    let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let (kind, text) = match rustls {
+        Some(Error::InvalidCertificate(error)) => {
+            let why = why.unwrap_or_else(|| error.to_string());
+            (ErrorKind::Tls, format!("the {peer} is not trusted: {why}"))
+        }
+        Some(error) => (ErrorKind::Tls, words(side, error)),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let text = format!("the {peer} closed the connection in the middle of the handshake");
+            (ErrorKind::PeerClosed, text)
+        }
+        None => (ErrorKind::PeerClosed, error.to_string()),
+    };
+    EndpointError::Upgrade { step, kind, source: text.into() }
+}
+
+impl Side {
+    fn peer(self) -> &'static str {
+        match self {
+            Side::Server => "client",
+            Side::Client => "server",
+        }
+    }
+}
+
+fn words(side: Side, error: &Error) -> String {
+    let peer = side.peer();
+    match error {
+        Error::AlertReceived(alert) => format!("the {peer} refused: {}", refusal(side, *alert)),
+        Error::NoCertificatesPresented => {
+            "the client shows no certificate, and client_auth asks for one".to_owned()
+        }
+        Error::InvalidMessage(_) => format!("the {peer} sends what is not TLS ({error})"),
+        Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => {
+            format!("the {peer} offers no cipher suite that is spoken here")
+        }
+        Error::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon) => {
+            format!("the {peer} offers no group for the key exchange that is spoken here")
+        }
+        Error::PeerIncompatible(PeerIncompatible::NoSignatureSchemesInCommon) => {
+            format!("the {peer} cannot verify signatures of this certificate's kind")
+        }
+        Error::PeerIncompatible(
+            PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::Tls13RequiredForQuic
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::SupportedVersionsExtensionRequired,
+        ) => {
+            format!("the {peer} speaks no version of TLS that is allowed here (see min_version)")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What an alert of the peer means for us.
+fn refusal(side: Side, alert: AlertDescription) -> String {
+    use AlertDescription as Alert;
+    let name = format!("alert {alert:?}");
+    let text = match (side, alert) {
+        (Side::Server, Alert::UnknownCA) => "it does not trust the issuer of our certificate",
+        (Side::Server, Alert::CertificateExpired) => "our certificate has expired, it says",
+        (Side::Server, Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate) => {
+            "it does not accept our certificate"
+        }
+        (Side::Client, Alert::CertificateRequired) => {
+            "it wants a client certificate; give key and certificate"
+        }
+        (Side::Client, Alert::UnknownCA) => "it does not trust the issuer of our client certificate",
+        (Side::Client, Alert::CertificateExpired) => "our client certificate has expired, it says",
+        (Side::Client, Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate) => {
+            "it does not accept our client certificate, or that there is none"
+        }
+        (_, Alert::UnrecognisedName) => "it has no certificate for the name that was asked for",
+        (_, Alert::ProtocolVersion) => "it speaks no version of TLS that is allowed here (see min_version)",
+        (_, Alert::NoApplicationProtocol) => "it speaks none of the protocols offered by ALPN",
+        (_, Alert::HandshakeFailure) => "it finds nothing in common to go on with, such as a cipher suite",
+        _ => return name,
+    };
+    format!("{text} ({name})")
+}

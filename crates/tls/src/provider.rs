@@ -1,0 +1,41 @@
+//! The cryptography: aws-lc-rs, passed to rustls explicitly, with the suites that were chosen.
+
+use std::sync::Arc;
+
+use rustls::SupportedProtocolVersion;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::version::{TLS12, TLS13};
+
+use crate::ciphers::Chosen;
+use crate::settings::MinVersion;
+
+/// Everything that aws-lc-rs has and rustls wants.
+pub(crate) fn everything() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// The suites of TLS 1.3, and of TLS 1.2 only those chosen, in their order.
+pub(crate) fn chosen(chosen: &Chosen) -> Arc<CryptoProvider> {
+    let mut provider = aws_lc_rs::default_provider();
+    let (tls13, tls12): (Vec<_>, Vec<_>) =
+        provider.cipher_suites.into_iter().partition(|suite| suite.tls13().is_some());
+    let wanted = chosen.suites.iter();
+    let wanted = wanted.filter_map(|wanted| tls12.iter().find(|suite| suite.suite() == wanted.id));
+    provider.cipher_suites = tls13.into_iter().chain(wanted.copied()).collect();
+    Arc::new(provider)
+}
+
+/// TLS 1.3 and 1.2, and the first alone.
+static VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+
+/// The versions to speak with this provider.
+pub(crate) fn versions(
+    provider: &CryptoProvider,
+    min_version: MinVersion,
+) -> &'static [&'static SupportedProtocolVersion] {
+    let any_tls12 = provider.cipher_suites.iter().any(|suite| suite.tls13().is_none());
+    match min_version {
+        MinVersion::Tls12 if any_tls12 => &VERSIONS,
+        _ => VERSIONS.get(..1).unwrap_or_default(),
+    }
+}
