@@ -68,6 +68,11 @@ fn words(side: Side, error: &Error) -> String {
         ) => {
             format!("the {peer} speaks no version of TLS that is allowed here (see min_version)")
         }
+        Error::PeerMisbehaved(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::PeerSentOversizedRecord
+        | Error::DecryptError => format!("the {peer} breaks the protocol: {error}"),
         other => other.to_string(),
     }
 }

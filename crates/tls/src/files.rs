@@ -65,8 +65,8 @@ pub(crate) fn is_world_readable(_path: &Path) -> bool {
 
 /// Says what stands in the file instead of what is wanted.
 pub(crate) fn missing(path: &Path, bytes: &[u8], wanted: &'static str, converter: &'static str) -> FileError {
-    // An ASN.1 SEQUENCE with a length of two octets: no text begins so.
-    if bytes.starts_with(&[0x30, 0x81]) || bytes.starts_with(&[0x30, 0x82]) {
+    // An ASN.1 SEQUENCE, and no text.
+    if bytes.starts_with(&[0x30]) && std::str::from_utf8(bytes).is_err() {
         return FileError::Der { path: path.to_owned(), converter };
     }
     let text = String::from_utf8_lossy(bytes);

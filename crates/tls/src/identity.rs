@@ -18,7 +18,9 @@ use crate::x509::{Certificate, date};
 pub(crate) const WARN_DAYS: [u64; 3] = [30, 7, 1];
 
 /// Seconds of a day.
-pub(crate) const DAY: u64 = 24 * 60 * 60;
+pub(crate) const DAY: u64 = 24 * HOUR;
+
+const HOUR: u64 = 60 * 60;
 
 /// What one end shows of itself.
 #[derive(Debug)]
@@ -181,8 +183,8 @@ pub(crate) fn ending(not_after: u64, now: u64) -> Option<String> {
     if now > not_after {
         return Some(format!("expired at {}; renew it", date(not_after)));
     }
-    let left = (not_after - now) / DAY;
-    let near = WARN_DAYS.iter().any(|days| not_after - now <= days * DAY);
-    let days = if left == 1 { "day" } else { "days" };
-    near.then(|| format!("expires at {}, in {left} {days}; renew it", date(not_after)))
+    let left = not_after - now;
+    let near = WARN_DAYS.iter().any(|days| left <= days * DAY);
+    let left = if left < 2 * DAY { format!("{} hours", left / HOUR) } else { format!("{} days", left / DAY) };
+    near.then(|| format!("expires at {}, in {left}; renew it", date(not_after)))
 }

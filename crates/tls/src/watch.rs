@@ -25,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(200);
 /// … but not longer than this is waited for it.
 const PATIENCE: Duration = Duration::from_millis(800);
 
+// What is promised: new handshakes see a new certificate within two seconds.
+const _: () = assert!(PATIENCE.as_millis() + QUIET.as_millis() + POLL.as_millis() <= 2000);
+
 /// Links that are followed on the way to a file, as many as Linux follows.
 const MAX_LINKS: usize = 40;
 

@@ -34,7 +34,8 @@ pub fn read_certificate(der: &[u8]) -> PeerCertificate {
         let inner = certificate.0.tbs_certificate();
         facts.subject = pairs(inner.subject());
         facts.issuer = pairs(inner.issuer());
-        facts.serial = inner.serial_number().as_bytes().to_vec();
+        let serial = inner.serial_number().as_bytes();
+        facts.serial = serial.iter().skip_while(|octet| **octet == 0).copied().collect();
         facts.version = match inner.version() {
             Version::V1 => 0,
             Version::V2 => 1,
