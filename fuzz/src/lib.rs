@@ -12,6 +12,7 @@ pub mod control;
 pub mod demux;
 pub mod endpoint;
 pub mod rawsocket;
+pub mod tls;
 pub mod wamp;
 pub mod websocket;
 
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket_frames", rawsocket::frames),
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
+    ("tls_certificate", tls::certificate),
     ("wamp_message", wamp::message),
     ("wamp_payload", wamp::payload),
     ("websocket_close", websocket::close),

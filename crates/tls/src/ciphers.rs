@@ -87,21 +87,12 @@ pub(crate) const SUITES: [Suite; 9] = [
 const OLD_DEFAULT: &str = "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA256:\
                            DHE-RSA-AES128-SHA256:ECDHE-RSA-AES128-SHA:DHE-RSA-AES128-SHA";
 
-/// The suites that a list asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Chosen {
-    /// The suites, the most wanted first.
-    pub(crate) suites: Vec<&'static Suite>,
-    /// Whether our order counts and not the client's.
-    pub(crate) ordered: bool,
-}
-
 /// Reads the key `ciphers`. `dhe` tells whether there are Diffie-Hellman parameters. Nothing in a list is an error: what
-/// cannot be had is left out with a warning.
-pub(crate) fn choose(list: Option<&str>, dhe: bool, findings: &mut Vec<Finding>) -> Chosen {
+/// cannot be had is left out with a warning. The most wanted come first.
+pub(crate) fn choose(list: Option<&str>, dhe: bool, findings: &mut Vec<Finding>) -> Vec<&'static Suite> {
     let all = || SUITES.iter().filter(|suite| dhe || !suite.dhe).collect();
     let Some(list) = list.filter(|list| list.trim_end_matches(':') != OLD_DEFAULT) else {
-        return Chosen { suites: all(), ordered: false };
+        return all();
     };
     let mut suites: Vec<&'static Suite> = Vec::new();
     let mut killed: Vec<&'static Suite> = Vec::new();
@@ -164,7 +155,7 @@ pub(crate) fn choose(list: Option<&str>, dhe: bool, findings: &mut Vec<Finding>)
             "no suite of TLS 1.2 is left, so only TLS 1.3 is spoken; name one of those that can be had, or leave the key away",
         ));
     }
-    Chosen { suites, ordered: true }
+    suites
 }
 
 impl Suite {
@@ -194,7 +185,7 @@ mod tests {
         let mut findings = Vec::new();
         let chosen = choose(Some(list), dhe, &mut findings);
         let texts = findings.into_iter().map(|finding| finding.message).collect();
-        (chosen.suites.iter().map(|suite| suite.name).collect(), texts)
+        (chosen.iter().map(|suite| suite.name).collect(), texts)
     }
 
     #[test]
@@ -253,8 +244,8 @@ mod tests {
         for list in [None, Some(OLD_DEFAULT), Some(&*format!("{OLD_DEFAULT}:"))] {
             let mut findings = Vec::new();
             let chosen = choose(list, false, &mut findings);
-            assert_eq!((chosen.suites.len(), chosen.ordered, findings.len()), (6, false, 0), "{list:?}");
-            assert_eq!(choose(list, true, &mut findings).suites.len(), 9);
+            assert_eq!((chosen.len(), findings.len()), (6, 0), "{list:?}");
+            assert_eq!(choose(list, true, &mut findings).len(), 9);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod certificates;
 mod ciphers;
 mod client;
+mod dhe;
 mod error;
 mod facts;
 mod failure;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use rustls::{ServerConfig, SignatureAlgorithm};
 
 use crate::certificates::Certificates;
 use crate::error::Finding;
@@ -15,7 +15,7 @@ use crate::settings::{ClientAuth, TlsListenSettings};
 use crate::trust::Trust;
 use crate::verify::Clients;
 use crate::x509::unix;
-use crate::{ciphers, provider};
+use crate::{ciphers, dhe, provider};
 
 /// All that handshakes need; replaced as a whole.
 #[derive(Debug)]
@@ -41,6 +41,11 @@ impl Material {
             .filter_map(|(before, pair)| Identity::load(before, pair, Purpose::Server, now, &mut findings))
             .map(Arc::new)
             .collect();
+        if settings.dhparam.is_some() && !identities.iter().any(|it| it.algorithm == SignatureAlgorithm::RSA)
+        {
+            let why = "without effect: the DHE suites are for RSA certificates, and there is none";
+            findings.push(Finding::note("dhparam", why));
+        }
         let trust = trust(settings, now, &mut findings);
         let complete = identities.len() == pairs.len() && trust.is_ok();
         let material = complete.then(|| {
@@ -121,8 +126,8 @@ impl Material {
         } else {
             config.send_tls13_tickets = 0;
         }
-        config.ignore_client_order =
-            ciphers::choose(settings.ciphers.as_deref(), true, &mut Vec::new()).ordered;
+        // Clients may wish for any suite, but not for one that is far more work than others.
+        config.ignore_client_order = settings.ciphers.is_some() || settings.dhparam.is_some();
         let without_alpn = Arc::new(config.clone());
         config.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
         let (alpn, with_alpn) = (config.alpn_protocols.clone(), Arc::new(config));
@@ -148,9 +153,13 @@ pub fn check_listening(settings: &TlsListenSettings, now: SystemTime) -> Vec<Fin
     Material::load(settings, now).1
 }
 
-/// The suites that `ciphers` asks for.
+/// The suites that `ciphers` asks for and `dhparam` allows.
 fn suites(settings: &TlsListenSettings, findings: &mut Vec<Finding>) -> Arc<CryptoProvider> {
-    provider::chosen(&ciphers::choose(settings.ciphers.as_deref(), false, findings))
+    let dh = settings.dhparam.as_ref().and_then(|path| {
+        let ignored = |problem| findings.push(Finding::warning("dhparam", format!("ignored: {problem}")));
+        dhe::Parameters::read(path).map_err(ignored).ok()
+    });
+    provider::chosen(&ciphers::choose(settings.ciphers.as_deref(), dh.is_some(), findings), dh.as_ref())
 }
 
 /// Something is missing; the findings say what.

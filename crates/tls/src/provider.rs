@@ -6,7 +6,8 @@ use rustls::SupportedProtocolVersion;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::version::{TLS12, TLS13};
 
-use crate::ciphers::Chosen;
+use crate::ciphers::Suite;
+use crate::dhe;
 use crate::settings::MinVersion;
 
 /// Everything that aws-lc-rs has and rustls wants.
@@ -14,12 +15,17 @@ pub(crate) fn everything() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// The suites of TLS 1.3, and of TLS 1.2 only those chosen, in their order.
-pub(crate) fn chosen(chosen: &Chosen) -> Arc<CryptoProvider> {
+/// The suites of TLS 1.3, and of TLS 1.2 only those chosen, in their order. With Diffie-Hellman parameters there are
+/// groups for the DHE suites too.
+pub(crate) fn chosen(chosen: &[&Suite], dh: Option<&dhe::Parameters>) -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
-    let (tls13, tls12): (Vec<_>, Vec<_>) =
+    let (tls13, mut tls12): (Vec<_>, Vec<_>) =
         provider.cipher_suites.into_iter().partition(|suite| suite.tls13().is_some());
-    let wanted = chosen.suites.iter();
+    if let Some(parameters) = dh {
+        provider.kx_groups.extend(dhe::groups(parameters));
+        tls12.extend(dhe::suites());
+    }
+    let wanted = chosen.iter();
     let wanted = wanted.filter_map(|wanted| tls12.iter().find(|suite| suite.suite() == wanted.id));
     provider.cipher_suites = tls13.into_iter().chain(wanted.copied()).collect();
     Arc::new(provider)

@@ -205,6 +205,3 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -340,3 +340,87 @@ async fn openssl_server_is_verified_and_shown_our_certificate() {
         }
     }
 }
+
+/// Parameters of the group `ffdhe2048` (RFC 7919) are at hand without searching for a prime.
+async fn dhparam(folder: &Folder, group: &str) -> std::path::PathBuf {
+    let path = folder.path().join(format!("{group}.pem"));
+    let text = path.to_str().unwrap();
+    let option = format!("group:{group}");
+    let args = ["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", &option, "-out", text];
+    let said = run("openssl", &args).await;
+    assert!(path.exists(), "{said}");
+    path
+}
+
+/// A prime of 2048 bits that no standard has, made once by `openssl dhparam 2048`.
+const OWN: &str = include_str!("dhparam2048.pem");
+
+#[tokio::test]
+async fn dhe_suites_when_a_file_is_given_are_really_offered() {
+    let folder = Folder::new();
+    let own = folder.path().join("own.pem");
+    std::fs::write(&own, OWN).unwrap();
+    for file in [own, dhparam(&folder, "ffdhe2048").await] {
+        let mut settings = with_key(&folder, KeyKind::Rsa);
+        settings.dhparam = Some(file);
+        let mut listening = Listening::start(server(settings)).await;
+        for (suite, name) in [
+            ("DHE-RSA-AES256-GCM-SHA384", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"),
+            ("DHE-RSA-AES128-GCM-SHA256", "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"),
+            ("DHE-RSA-CHACHA20-POLY1305", "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+        ] {
+            let said = s_client(listening.port, &["-tls1_2", "-cipher", suite, "-ign_eof"]).await;
+            assert!(said.contains(&format!("Cipher is {suite}")), "{said}");
+            assert!(said.contains("Server Temp Key: DH, 2048 bits"), "{said}");
+            assert_eq!(listening.outcome().await.unwrap().suite, name);
+        }
+        // Whoever can do better does, whatever they would like most.
+        let both = "DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
+        let said = s_client(listening.port, &["-tls1_2", "-cipher", both, "-ign_eof"]).await;
+        assert!(said.contains("Cipher is ECDHE-RSA-AES128-GCM-SHA256"), "{said}");
+        let said = s_client(listening.port, &["-ign_eof"]).await;
+        assert!(facts(&said).starts_with("TLSv1.3 "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn dhe_session_is_carried_on_and_resumed() {
+    let folder = Folder::new();
+    let mut settings = with_key(&folder, KeyKind::Rsa);
+    settings.dhparam = Some(dhparam(&folder, "ffdhe3072").await);
+    settings.ciphers = Some("DHE-RSA-AES128-GCM-SHA256".into());
+    let listening = Listening::start(server(settings)).await;
+    let session = folder.path().join("session.pem");
+    let session = session.to_str().unwrap();
+    let first = s_client(listening.port, &["-tls1_2", "-sess_out", session, "-ign_eof"]).await;
+    assert!(first.contains("Server Temp Key: DH, 3072 bits"), "{first}");
+    let again = s_client(listening.port, &["-tls1_2", "-sess_in", session, "-ign_eof"]).await;
+    assert!(facts(&again).ends_with(" true"), "{again}");
+}
+
+#[tokio::test]
+async fn dhparam_when_it_will_not_do_is_ignored_with_a_warning() {
+    let folder = Folder::new();
+    let weak = folder.path().join("weak.pem");
+    run("openssl", &["dhparam", "-dsaparam", "-out", weak.to_str().unwrap(), "1024"]).await;
+    let key = folder.listening(&["a.example"]).key;
+    for (file, expected) in [
+        (weak, "weak.pem' have 1024 bits, and only 2048 to 8192 are safe and fast"),
+        (folder.path().join("none.pem"), "cannot read '"),
+        (key, "holds no section 'DH PARAMETERS' but 'PRIVATE KEY'"),
+    ] {
+        let mut settings = with_key(&folder, KeyKind::Rsa);
+        settings.dhparam = Some(file);
+        let (server, findings) = transom_tls::TlsServer::new(settings).unwrap();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            (findings[0].key.as_str(), findings[0].severity),
+            ("dhparam", transom_tls::Severity::Warning)
+        );
+        assert!(findings[0].message.starts_with("ignored: "), "{}", findings[0]);
+        assert!(findings[0].message.contains(expected), "{}", findings[0]);
+        let listening = Listening::start(server).await;
+        let said = s_client(listening.port, &["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"]).await;
+        assert!(said.contains("handshake failure"), "{said}");
+    }
+}
