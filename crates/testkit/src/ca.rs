@@ -69,7 +69,8 @@ impl TestCa {
 
     /// An authority below this one.
     pub fn intermediate(&self, name: &str) -> TestCa {
-        let issuer = CertifiedIssuer::signed_by(ca(name), KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        let issuer =
+            CertifiedIssuer::signed_by(ca(name), KeyPair::generate().unwrap(), &self.issuer).unwrap();
         let chain = std::iter::once(issuer.pem()).chain(self.chain.iter().cloned()).collect();
         TestCa { issuer, chain }
     }

@@ -1,6 +1,6 @@
 //! The step of a connecting endpoint: from raw bytes to those inside TLS, with a server that was verified.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -89,10 +89,10 @@ fn load(settings: &TlsConnectSettings, now: SystemTime) -> (Option<Target>, Vec<
 }
 
 /// The client certificate.
-fn own(key: &PathBuf, certificate: &PathBuf, now: u64, findings: &mut Vec<Finding>) -> Option<Identity> {
+fn own(key: &Path, certificate: &Path, now: u64, findings: &mut Vec<Finding>) -> Option<Identity> {
     let pair = KeyPairSettings {
-        key: key.clone(),
-        certificate: certificate.clone(),
+        key: key.to_owned(),
+        certificate: certificate.to_owned(),
         chain_certificates: Vec::new(),
     };
     Identity::load("", &pair, Purpose::Client, now, findings)

@@ -79,7 +79,7 @@ pub(crate) fn suites() -> impl Iterator<Item = SupportedCipherSuite> {
 pub(crate) fn groups(parameters: &Parameters) -> Vec<&'static dyn SupportedKxGroup> {
     let known = |p: &[u8], g: &[u8]| NAMED.iter().find(|(_, group)| group.p == p && group.g == g);
     let own = match known(&parameters.p, &parameters.g) {
-        Some((name, group)) => Group::get(*name, &group.p.to_vec(), &group.g.to_vec()),
+        Some((name, group)) => Group::get(*name, group.p, group.g),
         None => Group::get(PRIVATE, &parameters.p, &parameters.g),
     };
     let others = NAMED.iter().filter_map(|(name, group)| Group::get(*name, group.p, group.g));
@@ -119,8 +119,8 @@ impl Group {
         let generator = BoxedMontyForm::new(BoxedUint::from_be_slice(g, size).ok()?, &modulus);
         // Twice the strength of the group and something over, as RFC 7919, section 5.2, wants it at least.
         let exponent = match size {
-            ..=2048 => 32,
-            ..=4096 => 48,
+            0..=2048 => 32,
+            2049..=4096 => 48,
             _ => 64,
         };
         let (p, g) = (Vec::leak(p.to_vec()), Vec::leak(g.to_vec()));
