@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use transom_base::{BoxFuture, Connection, Deadline};
 use transom_endpoint::{EndpointError, Upgrade};
 
-use crate::error::{Finding, Refused, sift};
+use crate::error::{Finding, Refused, outcome};
 use crate::facts::facts;
 use crate::failure::{Side, failed};
 use crate::identity::{Identity, Purpose};
@@ -39,9 +39,8 @@ impl TlsClient {
     /// not as somebody may expect, for the log. Files are read where this is called.
     pub fn new(settings: &TlsConnectSettings) -> Result<(TlsClient, Vec<Finding>), Refused> {
         let (target, findings) = load(settings, SystemTime::now());
-        let findings = sift(findings)?;
-        let target = Arc::new(target.ok_or_else(|| Refused(Vec::new()))?);
-        Ok((TlsClient { target }, findings))
+        let (target, findings) = outcome(target, findings)?;
+        Ok((TlsClient { target: Arc::new(target) }, findings))
     }
 }
 

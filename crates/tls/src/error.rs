@@ -66,11 +66,13 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Splits findings into those that forbid going on and the rest.
-pub(crate) fn sift(findings: Vec<Finding>) -> Result<Vec<Finding>, Refused> {
-    let (errors, rest): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-    if errors.is_empty() { Ok(rest) } else { Err(Refused(errors)) }
+/// What came of settings: something, with what is to be said of it, or all the errors.
+pub(crate) fn outcome<T>(made: Option<T>, findings: Vec<Finding>) -> Result<(T, Vec<Finding>), Refused> {
+    let is_error = |finding: &Finding| finding.severity == Severity::Error;
+    match made {
+        Some(made) if !findings.iter().any(is_error) => Ok((made, findings)),
+        _ => Err(Refused(findings.into_iter().filter(is_error).collect())),
+    }
 }
 
 /// What is wrong with one file, or with a key and its certificate together.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 use transom_base::Clock;
 
-use crate::error::{Finding, Severity};
+use crate::error::Severity;
 use crate::identity::{DAY, Identity, WARN_DAYS, ending};
 use crate::server::{Reloaded, Shared, TlsServer};
 use crate::settings::TlsListenSettings;
@@ -58,7 +58,7 @@ async fn watch(shared: &Arc<Shared>, transport: &str) -> Infallible {
     let mut watch = Watch::new(paths.clone());
     // The files may have changed since they were loaded.
     let mut seen = None;
-    let mut said: Vec<Finding> = Vec::new();
+    let mut said = shared.found.clone();
     loop {
         let (files, ours) = (paths.clone(), shared.clone());
         let known = seen.take();

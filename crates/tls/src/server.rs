@@ -1,6 +1,6 @@
 //! The step of a listening endpoint: from raw bytes to those inside TLS.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -12,7 +12,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use transom_base::{BoxFuture, Connection, Deadline, ErrorKind, Rewind, Stream};
 use transom_endpoint::{EndpointError, Upgrade};
 
-use crate::error::{Finding, Refused, sift};
+use crate::error::{Finding, Refused, outcome};
 use crate::facts::facts;
 use crate::failure::{Side, failed};
 use crate::listen::Material;
@@ -39,6 +39,10 @@ pub(crate) struct Shared {
     pub(crate) material: ArcSwap<Material>,
     /// How often the material was replaced.
     pub(crate) replaced: watch::Sender<u64>,
+    /// What was found out at first, and so was said already.
+    pub(crate) found: Vec<Finding>,
+    /// One at a time, or what was read first could be what stays.
+    reloading: Mutex<()>,
 }
 
 /// What came of reading the files again.
@@ -69,11 +73,15 @@ impl TlsServer {
     /// for the log. Files are read where this is called.
     pub fn new(settings: TlsListenSettings) -> Result<(TlsServer, Vec<Finding>), Refused> {
         let (material, findings) = Material::load(&settings, SystemTime::now());
-        let findings = sift(findings)?;
-        let material = material.ok_or_else(|| Refused(Vec::new()))?;
-        let material = ArcSwap::from_pointee(material);
-        let shared = Arc::new(Shared { settings, material, replaced: watch::Sender::new(0) });
-        Ok((TlsServer { shared }, findings))
+        let (material, findings) = outcome(material, findings)?;
+        let shared = Shared {
+            settings,
+            material: ArcSwap::from_pointee(material),
+            replaced: watch::Sender::new(0),
+            reloading: Mutex::default(),
+            found: findings.clone(),
+        };
+        Ok((TlsServer { shared: Arc::new(shared) }, findings))
     }
 
     /// Reads the files again, as for SIGHUP. New handshakes see what is new at once; open connections are left alone. A
@@ -106,6 +114,7 @@ impl TlsServer {
 
 impl Shared {
     pub(crate) fn reload(&self) -> Reloaded {
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let (material, findings) = self.material.load().again(&self.settings, SystemTime::now());
         let changed = material.is_some();
         if let Some(material) = material {

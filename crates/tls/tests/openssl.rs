@@ -106,6 +106,18 @@ async fn version_when_none_is_in_common_is_said_by_both() {
 }
 
 #[tokio::test]
+async fn ciphers_when_none_can_be_had_leave_tls_13() {
+    let folder = Folder::new();
+    let mut settings = with_key(&folder, KeyKind::P256);
+    settings.ciphers = Some("RC4-MD5".into());
+    let listening = Listening::start(transom_tls::TlsServer::new(settings).unwrap().0).await;
+    let said = s_client(listening.port, &["-tls1_2"]).await;
+    assert!(said.contains("alert protocol version"), "{said}");
+    let said = s_client(listening.port, &["-ign_eof"]).await;
+    assert!(facts(&said).starts_with("TLSv1.3 "), "{said}");
+}
+
+#[tokio::test]
 async fn every_form_of_key_file_is_read() {
     let folder = Folder::new();
     for kind in KeyKind::ALL {
@@ -158,6 +170,7 @@ async fn names_when_openssl_asks_for_them_choose_the_certificate() {
         (&["-servername", "x.wild.example"] as &[_], "CN = *.wild.example"),
         (&["-servername", "unknown.example"], "CN = default.example"),
         (&["-noservername"], "CN = default.example"),
+        (&["-servername", "127.0.0.1"], "CN = default.example"),
     ] {
         let said = s_client(listening.port, &[asked, &["-ign_eof"]].concat()).await;
         assert!(said.contains(&format!("subject={expected}")), "{said}");

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -258,12 +258,16 @@ async fn log_when_a_pair_is_bad_says_so_once_and_says_when_it_is_good_again() {
     let folder = Folder::new();
     let settings = folder.listening(&["a.example"]);
     let key = settings.key.clone();
-    let server = server(settings);
+    // What was said when it was loaded is not said again by the watch.
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).unwrap();
+    let (server, findings) = TlsServer::new(settings).unwrap();
+    assert!(findings[0].message.starts_with("everybody on this machine may read"));
     fs::write(&key, "rubbish").unwrap();
     let _task = maintain(&server);
     log.has("what was loaded before stays in use").await;
     let text = log.text();
     assert!(text.contains("WARN"), "{text}");
+    assert!(!text.contains("everybody"), "{text}");
     assert!(text.contains(&format!("key: '{}' holds no private key", key.display())), "{text}");
     // It is looked at again, and is bad in the same way.
     fs::write(&key, "other rubbish").unwrap();
