@@ -21,10 +21,14 @@ impl ConnectionHandler for Echo {
             let mut buf = vec![0; 1024];
             loop {
                 match conn.io.read(&mut buf).await.map_err(ServeError::Io)? {
-                    0 => return Ok(()),
+                    0 => break,
                     n => conn.io.write_all(&buf[..n]).await.map_err(ServeError::Io)?,
                 }
+                conn.io.flush().await.map_err(ServeError::Io)?;
             }
+            // An end in order, of TLS too; a peer that is gone needs none.
+            let _ = conn.io.shutdown().await;
+            Ok(())
         })
     }
 }
