@@ -27,6 +27,8 @@ pub struct TransportDetails {
     pub info: Arc<ConnInfo>,
     /// The largest message in bytes that the peer accepts.
     pub max_outgoing: usize,
+    /// The cookie by which a browser is known again, where the transport tracks cookies.
+    pub cookie: Option<Text>,
     /// How long the first HELLO may take, and each further one after a GOODBYE; none = no limit.
     pub hello_timeout: Option<Duration>,
 }
@@ -39,6 +41,7 @@ impl TransportDetails {
             framing,
             info,
             max_outgoing: usize::MAX,
+            cookie: None,
             hello_timeout: Some(Duration::from_secs(5)),
         }
     }
