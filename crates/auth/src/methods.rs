@@ -1,208 +1,154 @@
-//! Which method runs, and what comes of it.
+//! Which method runs.
 
-use transom_config::{AnonymousAuth, AnonymousConfig, AuthConfig};
-use transom_wamp::{Authenticate, Dict, Hello, Text};
+use std::sync::Arc;
 
-use crate::{Method, anonymous};
+use transom_wamp::{Hello, Id, SessionSink, Text, TransportDetails};
+
+use crate::anonymous::AnonymousSettings;
+use crate::cookies::Attached;
+use crate::cryptosign::Cryptosign;
+use crate::login::Login;
+use crate::scram::Scram;
+use crate::ticket::{self, TicketSettings};
+use crate::tls::{self, TlsSettings};
+use crate::wampcra::Wampcra;
+use crate::{Admission, Cookies, Env, ErrorUris, Method, Principal, Refused, Settings, Step, proxy};
 
 /// The methods that one transport accepts.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Methods {
-    anonymous: Option<AnonymousConfig>,
-}
-
-/// What comes of a HELLO or of an answer to a challenge.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The peer is known.
-    Accepted(Principal),
-    /// The peer has to answer.
-    Challenged(Challenged),
-    /// The peer does not get in.
-    Refused(Refused),
-}
-
-/// Who a peer is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Principal {
-    /// The realm it joins: given by the method, else the one it asked for; absent when neither names one.
-    pub realm: Option<Text>,
-    /// Its identity.
-    pub authid: Text,
-    /// Its role on the realm.
-    pub role: Text,
-    /// The method that decided.
-    pub method: Method,
-    /// Where the decision came from: `static` is the configuration.
-    pub provider: &'static str,
-    /// `authextra` of WELCOME.
-    pub extra: Dict,
-}
-
-/// A question to the peer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Challenged {
-    /// The method that asks.
-    pub method: Method,
-    /// The question.
-    pub extra: Dict,
-    /// What takes the answer.
-    pub pending: Pending,
-}
-
-/// A question that is not answered yet; a variant for each method that asks. None of the present ones does, so there
-/// is no value of this type, and whoever holds one is checked by the compiler all the same.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Pending {}
-
-impl Pending {
-    /// Takes the answer.
-    pub fn answer(self, _answer: &Authenticate) -> Step {
-        match self {}
-    }
-}
-
-/// Why a peer does not get in: what ABORT says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The reason URI.
-    pub reason: Text,
-    /// A sentence for people. It never tells whether an authid exists.
-    pub message: Text,
-}
-
-impl Refused {
-    /// The authentication itself failed; not the peer's fault.
-    pub(crate) fn failed(message: String) -> Self {
-        Refused { reason: Text::from_static("wamp.error.authentication_failed"), message: message.into() }
-    }
-
-    fn no_method() -> Self {
-        Refused {
-            reason: Text::from_static("wamp.error.no_auth_method"),
-            message: Text::from_static("none of the authentication methods offered is accepted here"),
-        }
-    }
+    env: Env,
+    anonymous: Option<AnonymousSettings>,
+    ticket: Option<Arc<TicketSettings>>,
+    wampcra: Option<Wampcra>,
+    scram: Option<Scram>,
+    cryptosign: Option<Cryptosign>,
+    tls: Option<TlsSettings>,
+    cookie: bool,
+    anonymous_proxy: bool,
+    cryptosign_proxy: Option<Cryptosign>,
+    cookies: Option<Arc<Cookies>>,
+    error_uris: ErrorUris,
+    admission: Admission,
 }
 
 impl Methods {
-    /// The methods of a transport's `auth`. Without one everybody who offers `anonymous` gets the role `anonymous`.
-    pub fn new(config: Option<&AuthConfig>) -> Self {
+    /// The methods of a transport.
+    pub fn new(settings: Settings, env: Env) -> Self {
+        let node_key = settings.node_key;
+        let seed = match &node_key {
+            Some(key) => key.derive("transom decoys"),
+            // Without randomness nobody gets a challenge either.
+            None => env.random().unwrap_or_default(),
+        };
+        let cryptosign = |settings| Cryptosign::new(settings, node_key.clone());
         Methods {
-            anonymous: match config {
-                Some(config) => match &config.anonymous {
-                    Some(AnonymousAuth::Static(anonymous)) => Some(anonymous.clone()),
-                    // One that is not built lets nobody in.
-                    Some(AnonymousAuth::Dynamic(_)) | None => None,
-                },
-                None => Some(AnonymousConfig::default()),
-            },
+            wampcra: settings.wampcra.map(|settings| Wampcra::new(settings, seed)),
+            scram: settings.scram.map(|settings| Scram::new(settings, seed)),
+            cryptosign: settings.cryptosign.map(cryptosign),
+            cryptosign_proxy: settings.cryptosign_proxy.map(cryptosign),
+            ticket: settings.ticket.map(Arc::new),
+            anonymous: settings.anonymous,
+            tls: settings.tls,
+            cookie: settings.cookie,
+            anonymous_proxy: settings.anonymous_proxy,
+            cookies: settings.cookies,
+            error_uris: settings.error_uris,
+            admission: settings.admission,
+            env,
         }
     }
 
-    /// Begins with a HELLO. The client's methods are tried in its own order, none given meaning `anonymous`; names that
+    /// The limits for those who have not joined.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Begins with a HELLO. `session` is the ID that the session will have.
+    ///
+    /// A browser whose cookie proves it gets in when it offers `cookie`; when it does not, its cookie proves nothing
+    /// from now on. Else the client's methods are tried in its own order, none given meaning `anonymous`; names that
     /// are unknown or not configured are passed over; the first that is left decides alone.
-    pub fn open(&self, hello: &Hello) -> Step {
-        let offered = hello.details.authmethods.as_deref().unwrap_or_default();
-        if offered.is_empty() {
-            return self.run(Method::Anonymous, hello).unwrap_or(Step::Refused(Refused::no_method()));
+    pub fn start(&self, hello: &Hello, session: Id, transport: &Arc<TransportDetails>) -> Step {
+        let offered = match hello.details.authmethods.as_deref() {
+            None | Some([]) => &[Text::from_static("anonymous")][..],
+            Some(offered) => offered,
+        };
+        if let Some(principal) = self.known(offered, transport) {
+            return Step::Welcome(Box::new(principal));
         }
+        let login = |method| {
+            let outside = (self.error_uris, self.env.clock.wall());
+            Login::new(method, hello, session, transport, outside)
+        };
         offered
             .iter()
             .filter_map(|name| Method::from_name(name))
-            .find_map(|method| self.run(method, hello))
-            .unwrap_or(Step::Refused(Refused::no_method()))
+            .find_map(|method| self.run(method, || login(method)))
+            .unwrap_or_else(|| Step::Abort(self.no_method()))
     }
 
     /// Runs one method, if it is configured.
-    fn run(&self, method: Method, hello: &Hello) -> Option<Step> {
-        match method {
-            Method::Anonymous => {
-                let config = self.anonymous.as_ref()?;
-                Some(anonymous::open(config, hello.realm.as_ref(), &hello.details))
-            }
+    fn run(&self, method: Method, login: impl FnOnce() -> Login) -> Option<Step> {
+        let env = &self.env;
+        Some(match method {
+            Method::Anonymous => self.anonymous.as_ref()?.start(login(), env, self.secret_cookies()),
+            Method::Ticket => ticket::start(self.ticket.as_ref()?, login()),
+            Method::Wampcra => self.wampcra.as_ref()?.start(login(), env),
+            Method::Scram | Method::WampScram => self.scram.as_ref()?.start(login(), env),
+            Method::Cryptosign => self.cryptosign.as_ref()?.start(login(), env),
+            Method::Tls => tls::start(self.tls.as_ref()?, login()),
+            // Whom a cookie proves has been let in before it comes to this.
+            Method::Cookie => return None,
+            Method::AnonymousProxy => self.anonymous_proxy.then(|| proxy::anonymous(&login()))?,
+            Method::CryptosignProxy => self.cryptosign_proxy.as_ref()?.start(login(), env),
+        })
+    }
+
+    /// The cookies, where they prove identities.
+    fn proving_cookies(&self) -> Option<&Arc<Cookies>> {
+        self.cookies.as_ref().filter(|_| self.cookie)
+    }
+
+    fn secret_cookies(&self) -> bool {
+        self.proving_cookies().is_some()
+    }
+
+    /// Whom the cookie proves, if the client wants that.
+    fn known(&self, offered: &[Text], transport: &TransportDetails) -> Option<Principal> {
+        let (cookies, id) = (self.proving_cookies()?, transport.cookie.as_ref()?);
+        let identity = cookies.identity(id)?;
+        if !offered.iter().any(|name| *name == Method::Cookie.name()) {
+            cookies.forget(id);
+            return None;
         }
+        Some(Principal {
+            realm: identity.realm,
+            authid: identity.authid,
+            role: identity.role,
+            method: identity.method,
+            provider: Text::from_static("cookie"),
+            extra: identity.extra,
+        })
+    }
+
+    /// A session has been opened: its cookie, if any, proves the principal from now on.
+    pub fn joined(&self, transport: &TransportDetails, principal: &Principal) {
+        if let (Some(cookies), Some(id)) = (self.proving_cookies(), &transport.cookie) {
+            cookies.remember(id, principal);
+        }
+    }
+
+    /// Notes that a connection uses its cookie, so that it ends when the user logs out elsewhere.
+    pub fn attach(&self, transport: &TransportDetails, sink: Arc<dyn SessionSink>) -> Option<Attached> {
+        Some(self.proving_cookies()?.attach(transport.cookie.as_ref()?, sink))
+    }
+
+    fn no_method(&self) -> Refused {
+        let message = Text::from_static("none of the authentication methods offered is accepted here");
+        Refused { reason: self.error_uris.no_method(), cause: message.clone(), message }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use transom_wamp::HelloDetails;
-
-    use super::*;
-
-    fn hello(realm: Option<&str>, methods: Option<&[&str]>) -> Hello {
-        let authmethods = methods.map(|names| names.iter().map(|name| Text::from(*name)).collect());
-        let details = HelloDetails { authmethods, authid: Some("joe".into()), ..HelloDetails::default() };
-        Hello { realm: realm.map(Text::from), details }
-    }
-
-    fn configured(anonymous: Option<AnonymousConfig>) -> Methods {
-        Methods::new(Some(&AuthConfig { anonymous, ..AuthConfig::default() }))
-    }
-
-    fn accepted(step: Step) -> Principal {
-        match step {
-            Step::Accepted(principal) => principal,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn methods_are_tried_in_the_clients_order_and_unknown_ones_passed_over() {
-        let table: [(Option<&[&str]>, bool); 7] = [
-            (None, true),
-            (Some(&[]), true),
-            (Some(&["anonymous"]), true),
-            (Some(&["ticket", "anonymous"]), true),
-            (Some(&["no-such-method", "anonymous", "ticket"]), true),
-            (Some(&["ticket"]), false),
-            (Some(&["Anonymous"]), false),
-        ];
-        for (methods, gets_in) in table {
-            match Methods::new(None).open(&hello(Some("realm1"), methods)) {
-                Step::Accepted(principal) if gets_in => assert_eq!(principal.role, "anonymous"),
-                Step::Refused(refused) if !gets_in => assert_eq!(refused.reason, "wamp.error.no_auth_method"),
-                other => panic!("{methods:?}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_gets_in_when_nothing_is_configured() {
-        for methods in [None, Some(&["anonymous"][..])] {
-            let step = configured(None).open(&hello(Some("realm1"), methods));
-            assert!(matches!(step, Step::Refused(r) if r.reason == "wamp.error.no_auth_method"));
-        }
-    }
-
-    #[test]
-    fn anonymous_when_configured_gives_role_authid_and_a_realm_to_those_who_name_none() {
-        let methods = configured(Some(AnonymousConfig {
-            role: "guest".into(),
-            authid: Some("visitor".into()),
-            realm: Some("lobby".into()),
-            ..AnonymousConfig::default()
-        }));
-        let principal = accepted(methods.open(&hello(None, None)));
-        assert_eq!((&*principal.authid, &*principal.role), ("visitor", "guest"));
-        assert_eq!(principal.realm.as_deref(), Some("lobby"));
-        assert_eq!((principal.method.name(), principal.provider), ("anonymous", "static"));
-        let principal = accepted(methods.open(&hello(Some("realm1"), None)));
-        assert_eq!(principal.realm.as_deref(), Some("realm1"));
-    }
-
-    #[test]
-    fn anonymous_when_nothing_is_configured_draws_an_authid_and_echoes_authextra() {
-        let mut asks = hello(None, None);
-        let mut extra = Dict::default();
-        extra.push("x_app", "shop");
-        asks.details.authextra = Some(extra.clone());
-        let one = accepted(Methods::new(None).open(&asks));
-        let two = accepted(Methods::new(None).open(&asks));
-        assert_ne!(one.authid, two.authid);
-        assert_ne!(one.authid, "joe");
-        assert_eq!(one.authid.len(), 29);
-        assert_eq!((one.realm, one.extra), (None, extra));
-    }
-}
+mod tests;

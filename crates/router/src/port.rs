@@ -1,5 +1,6 @@
 //! The state machine of one peer: from the opening of its transport over sessions that come and go to its end.
 
+mod asking;
 mod calling;
 mod events;
 mod joining;
@@ -10,15 +11,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use transom_auth::{Methods, Pending};
+use transom_auth::{Attached, CallError, Methods, Pending, Waiting};
+use transom_base::Permit;
 use transom_wamp::{
-    Class, CloseReason, Flow, Goodbye, Hello, Message, Refusal, SessionError, SessionPort, SessionSink, Text,
+    Class, CloseReason, Flow, Goodbye, Message, Refusal, SessionError, SessionPort, SessionSink, Text,
     TransportDetails,
 };
 
 use crate::reply;
 use crate::router::Router;
 use crate::scratch;
+use asking::Asking;
+use joining::Joining;
 use open::Open;
 
 /// How long a peer may take to answer GOODBYE.
@@ -27,12 +31,19 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer CHALLENGE.
 const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an authenticator may take. From HELLO to WELCOME it calls one at most, and asks the peer at most once.
+const AUTHENTICATOR_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// One peer.
 pub(crate) struct Port {
     router: Arc<Router>,
     methods: Arc<Methods>,
     sink: Arc<dyn SessionSink>,
-    hello_timeout: Option<Duration>,
+    transport: Arc<TransportDetails>,
+    /// Its place among those who have not joined.
+    permit: Option<Permit>,
+    /// Its use of a cookie.
+    attached: Option<Box<Attached>>,
     state: State,
 }
 
@@ -40,7 +51,9 @@ enum State {
     /// Nobody has joined; a HELLO is due.
     Closed { until: Option<Instant> },
     /// The peer is to answer a CHALLENGE.
-    Challenged { pending: Pending, hello: Box<Hello>, until: Option<Instant> },
+    Challenged { pending: Pending, joining: Joining, until: Option<Instant> },
+    /// An authenticator is to say who the peer is. The transport pauses meanwhile.
+    Asking { asking: Box<Asking>, waiting: Waiting, joining: Joining, until: Option<Instant> },
     /// The peer has joined.
     Established(Box<Open>),
     /// The router has said GOODBYE. Afterwards the transport is closed where the node is `draining`, and may else be used
@@ -57,9 +70,13 @@ impl Port {
         details: TransportDetails,
         sink: Arc<dyn SessionSink>,
     ) -> Self {
+        let attached = methods.attach(&details, sink.clone()).map(Box::new);
         let state = State::Closed { until: None };
-        let mut port = Port { router, methods, sink, hello_timeout: details.hello_timeout, state };
-        port.await_hello();
+        let transport = Arc::new(details);
+        let mut port = Port { router, methods, sink, transport, permit: None, attached, state };
+        if port.await_hello() != Flow::Continue {
+            port.sink.close(CloseReason::Normal);
+        }
         port
     }
 
@@ -67,9 +84,17 @@ impl Port {
         self.router.clock().now().checked_add(timeout)
     }
 
-    /// Nobody has joined, or no longer.
-    fn await_hello(&mut self) {
-        self.state = State::Closed { until: self.hello_timeout.and_then(|timeout| self.after(timeout)) };
+    /// Nobody has joined, or no longer. There may be too many of these already.
+    fn await_hello(&mut self) -> Flow {
+        if let (Some(limit), None) = (&self.methods.admission().unauthenticated, &self.permit) {
+            self.permit = limit.acquire();
+            if self.permit.is_none() {
+                return self.refuse(reply::UNAVAILABLE, "too many connections have not joined yet");
+            }
+        }
+        let timeout = self.transport.hello_timeout;
+        self.state = State::Closed { until: timeout.and_then(|timeout| self.after(timeout)) };
+        Flow::Continue
     }
 
     fn farewell(&self, message: &Message) {
@@ -99,17 +124,17 @@ impl Port {
     fn receive_challenged(
         &mut self,
         pending: Pending,
-        hello: Box<Hello>,
+        joining: Joining,
         message: Message,
     ) -> Result<Flow, SessionError> {
         match message {
             Message::Authenticate(answer) => {
-                let step = pending.answer(&answer);
-                Ok(self.proceed(step, hello))
+                let step = pending.authenticate(&answer);
+                Ok(self.proceed(step, joining))
             }
             Message::Abort(_) => {
-                self.await_hello();
-                Ok(Flow::Continue)
+                drop(joining);
+                Ok(self.await_hello())
             }
             other => violation(format!("{} while CHALLENGE is not answered", other.name())),
         }
@@ -117,16 +142,17 @@ impl Port {
 
     fn receive_open(&mut self, mut open: Box<Open>, message: Message) -> Result<Flow, SessionError> {
         match message {
-            Message::Goodbye(_) => {
+            Message::Goodbye(goodbye) => {
                 open.leave(&self.router);
+                if let (reply::LOGOUT, Some(attached)) = (&*goodbye.reason, &self.attached) {
+                    attached.log_out();
+                }
                 self.goodbye(reply::GOODBYE_AND_OUT, None);
-                self.await_hello();
-                Ok(Flow::Continue)
+                Ok(self.await_hello())
             }
             Message::Abort(_) => {
                 open.leave(&self.router);
-                self.await_hello();
-                Ok(Flow::Continue)
+                Ok(self.await_hello())
             }
             message => {
                 let flow = open.receive(message);
@@ -155,16 +181,17 @@ impl SessionPort for Port {
                 self.state = State::Closed { until };
                 self.receive_closed(msg)
             }
-            State::Challenged { pending, hello, .. } => self.receive_challenged(pending, hello, msg),
+            State::Challenged { pending, joining, .. } => self.receive_challenged(pending, joining, msg),
+            State::Asking { .. } => {
+                tracing::error!("a message came from a peer that is paused");
+                Ok(Flow::Close(CloseReason::Internal))
+            }
             State::Established(open) => self.receive_open(open, msg),
             State::ShuttingDown { until, draining } => match msg {
                 Message::Goodbye(_) | Message::Abort(_) if draining => {
                     Ok(Flow::Close(CloseReason::SystemShutdown))
                 }
-                Message::Goodbye(_) | Message::Abort(_) => {
-                    self.await_hello();
-                    Ok(Flow::Continue)
-                }
+                Message::Goodbye(_) | Message::Abort(_) => Ok(self.await_hello()),
                 _ => {
                     self.state = State::ShuttingDown { until, draining };
                     Ok(Flow::Continue)
@@ -177,15 +204,17 @@ impl SessionPort for Port {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         match &mut self.state {
             State::Established(open) => open.poll_ready(cx),
+            State::Asking { .. } => self.poll_asking(cx),
             _ => Poll::Ready(Flow::Continue),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed { until } | State::Challenged { until, .. } | State::ShuttingDown { until, .. } => {
-                *until
-            }
+            State::Closed { until }
+            | State::Challenged { until, .. }
+            | State::Asking { until, .. }
+            | State::ShuttingDown { until, .. } => *until,
             State::Established(open) => open.dismissed(),
             State::Over => None,
         }
@@ -206,8 +235,12 @@ impl SessionPort for Port {
         }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Challenged { .. } => {
-                self.refuse("wamp.error.authentication_failed", "no answer to CHALLENGE came in time");
+                self.attempt_failed();
+                self.refuse(reply::AUTHENTICATION_FAILED, "no answer to CHALLENGE came in time");
                 Flow::Close(CloseReason::Timeout)
+            }
+            State::Asking { waiting, joining, .. } => {
+                self.proceed(waiting.answered(Err(CallError::TimedOut)), joining)
             }
             State::ShuttingDown { draining: true, .. } => Flow::Close(CloseReason::SystemShutdown),
             State::ShuttingDown { .. } | State::Closed { .. } | State::Established(_) | State::Over => {
@@ -228,7 +261,7 @@ impl SessionPort for Port {
                 self.state = State::ShuttingDown { until, draining: true };
                 Flow::Continue
             }
-            State::Closed { .. } | State::Challenged { .. } | State::Over => {
+            State::Closed { .. } | State::Challenged { .. } | State::Asking { .. } | State::Over => {
                 Flow::Close(CloseReason::SystemShutdown)
             }
         }

@@ -2,6 +2,7 @@
 
 use transom_wamp::{Dict, ErrorMessage, Id, Message, Payload, Serializer, Text, Value};
 
+pub(crate) const AUTHENTICATION_FAILED: &str = "wamp.error.authentication_failed";
 pub(crate) const CANCELED: &str = "wamp.error.canceled";
 pub(crate) const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
 pub(crate) const INVALID_URI: &str = "wamp.error.invalid_uri";
@@ -18,6 +19,7 @@ pub(crate) const UNAVAILABLE: &str = "wamp.error.unavailable";
 
 pub(crate) const CLOSE_REALM: &str = "wamp.close.close_realm";
 pub(crate) const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
+pub(crate) const LOGOUT: &str = "wamp.close.logout";
 pub(crate) const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
 
 /// An ERROR with a sentence for people as its only argument.

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ahash::RandomState;
-use transom_auth::Methods;
+use transom_auth::{AnonymousSettings, Env, Methods, Settings};
 use transom_base::{Clock, SystemClock};
-use transom_config::AuthConfig;
-use transom_wamp::{Id, RouterPort, SessionPort, SessionSink, TransportDetails};
+use transom_config::{AnonymousAuth, AuthConfig};
+use transom_wamp::{Id, RouterPort, SessionPort, SessionSink, Text, TransportDetails};
 
 use crate::port::Port;
 use crate::realm::Realm;
@@ -37,7 +37,19 @@ impl Router {
 
     /// Where a transport with this `auth` opens sessions. Without `auth`, everybody may join as `anonymous`.
     pub fn port(self: &Arc<Self>, auth: Option<&AuthConfig>) -> Arc<dyn RouterPort> {
-        Arc::new(Gate { router: self.clone(), methods: Arc::new(Methods::new(auth)) })
+        let settings = match auth {
+            Some(auth) => {
+                Settings { anonymous: auth.anonymous.as_ref().and_then(anonymous), ..Settings::default() }
+            }
+            None => Settings::open(),
+        };
+        let env = Env { clock: self.clock.clone(), ..Env::default() };
+        self.port_with(Arc::new(Methods::new(settings, env)))
+    }
+
+    /// Where a transport that accepts these methods opens sessions.
+    pub fn port_with(self: &Arc<Self>, methods: Arc<Methods>) -> Arc<dyn RouterPort> {
+        Arc::new(Gate { router: self.clone(), methods })
     }
 
     /// Takes over other realms. New ones can be joined at once. A realm that stays keeps its sessions and what they
@@ -93,6 +105,16 @@ impl Router {
     pub(crate) fn return_session_id(&self, id: Id) {
         self.sessions.lock().remove(&id);
     }
+}
+
+/// `anonymous` as it is configured. The dynamic kind, which `start` refuses so far, lets nobody in.
+fn anonymous(config: &AnonymousAuth) -> Option<AnonymousSettings> {
+    let AnonymousAuth::Static(config) = config else { return None };
+    Some(AnonymousSettings::Static {
+        role: config.role.as_str().into(),
+        authid: config.authid.as_deref().map(Text::from),
+        realm: config.realm.as_deref().map(Text::from),
+    })
 }
 
 /// The port of one transport.

@@ -1,16 +1,19 @@
 //! From HELLO to WELCOME or ABORT.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use transom_auth::{Principal, Step};
+use transom_auth::{Principal, Refused, Step};
 use transom_wamp::{
-    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Message, Offered, Text, Value, Welcome,
+    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Id, Message, Offered, Text, Value, Welcome,
 };
 
+use super::asking::Asking;
 use super::open::Open;
-use super::{CHALLENGE_TIMEOUT, Port, State};
+use super::{AUTHENTICATOR_TIMEOUT, CHALLENGE_TIMEOUT, Port, State};
 use crate::realm::{Gone, Realm};
 use crate::reply;
+use crate::router::Router;
 use crate::scratch;
 use crate::session::{Announced, Session};
 
@@ -35,32 +38,102 @@ const DEALER: [&str; 4] = [
     "payload_encryption_cryptobox",
 ];
 
+/// A HELLO on its way to WELCOME.
+pub(super) struct Joining {
+    hello: Box<Hello>,
+    id: Reserved,
+}
+
+/// An ID that nobody else gets. It is given back when dropped.
+pub(super) struct Reserved {
+    router: Arc<Router>,
+    id: Option<Id>,
+}
+
+impl Reserved {
+    /// None when the operating system has no randomness.
+    pub(super) fn new(router: &Arc<Router>) -> Option<Self> {
+        Some(Reserved { id: Some(router.take_session_id()?), router: router.clone() })
+    }
+
+    pub(super) fn id(&self) -> Id {
+        self.id.unwrap_or_default()
+    }
+
+    /// Its session gives it back.
+    fn keep(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.router.return_session_id(id);
+        }
+    }
+}
+
 impl Port {
     pub(super) fn hello(&mut self, hello: Box<Hello>) -> Flow {
-        let step = self.methods.open(&hello);
-        self.proceed(step, hello)
+        let now = self.router.clock().now();
+        let attempts = self.methods.admission().attempts.as_ref();
+        if attempts.is_some_and(|attempts| !attempts.admits(&self.transport.info.client(), now)) {
+            return self.refuse(reply::UNAVAILABLE, "too many attempts failed lately; try again later");
+        }
+        let Some(id) = Reserved::new(&self.router) else {
+            return Flow::Close(CloseReason::Internal);
+        };
+        let step = self.methods.start(&hello, id.id(), &self.transport);
+        self.proceed(step, Joining { hello, id })
     }
 
     /// Follows the authentication.
-    pub(super) fn proceed(&mut self, step: Step, hello: Box<Hello>) -> Flow {
-        match step {
-            Step::Accepted(principal) => self.join(principal, &hello),
-            Step::Refused(refused) => self.refuse(refused.reason, refused.message),
-            Step::Challenged(asked) => {
-                let message =
-                    Message::Challenge(Challenge { method: asked.method.name().into(), extra: asked.extra });
-                self.farewell(&message);
-                let until = self.after(CHALLENGE_TIMEOUT);
-                self.state = State::Challenged { pending: asked.pending, hello, until };
-                Flow::Continue
+    pub(super) fn proceed(&mut self, mut step: Step, joining: Joining) -> Flow {
+        loop {
+            match step {
+                Step::Welcome(principal) => return self.join(*principal, joining),
+                Step::Abort(refused) => return self.turn_away(refused),
+                Step::Challenge(asked) => {
+                    let message = Message::Challenge(Challenge {
+                        method: asked.method.name().into(),
+                        extra: asked.extra,
+                    });
+                    self.farewell(&message);
+                    let until = self.after(CHALLENGE_TIMEOUT);
+                    self.state = State::Challenged { pending: asked.pending, joining, until };
+                    return Flow::Continue;
+                }
+                Step::Call(asked) => match Asking::start(&self.router, *asked.call) {
+                    Ok(asking) => {
+                        let until = self.after(AUTHENTICATOR_TIMEOUT);
+                        let asking = Box::new(asking);
+                        self.state = State::Asking { asking, waiting: asked.waiting, joining, until };
+                        return Flow::Pause;
+                    }
+                    Err(error) => step = asked.waiting.answered(Err(error)),
+                },
             }
         }
     }
 
-    fn join(&mut self, principal: Principal, hello: &Hello) -> Flow {
-        let Some(name) = &principal.realm else {
-            return self.refuse(reply::NO_SUCH_REALM, "HELLO names no realm, and none is assigned");
-        };
+    /// Whether an authenticator has answered, and what follows from that.
+    pub(super) fn poll_asking(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        loop {
+            let State::Asking { asking, .. } = &mut self.state else { return Poll::Ready(Flow::Continue) };
+            let answer = ready!(asking.poll(cx));
+            let before = std::mem::replace(&mut self.state, State::Over);
+            let State::Asking { waiting, joining, .. } = before else { return Poll::Ready(Flow::Continue) };
+            match self.proceed(waiting.answered(answer), joining) {
+                Flow::Pause => {}
+                flow => return Poll::Ready(flow),
+            }
+        }
+    }
+
+    fn join(&mut self, principal: Principal, joining: Joining) -> Flow {
+        let Joining { hello, id } = joining;
+        let name = &principal.realm;
         let Some(realm) = self.router.realm(name) else {
             return self.refuse(reply::NO_SUCH_REALM, format!("no realm '{name}' on this router"));
         };
@@ -68,14 +141,10 @@ impl Port {
             let text = format!("no role '{}' on realm '{name}'", principal.role);
             return self.refuse(reply::NO_SUCH_ROLE, text);
         };
-        let Some(id) = self.router.take_session_id() else {
-            return Flow::Close(CloseReason::Internal);
-        };
         let authid = principal.authid.detached();
         let announced = Announced::new(&hello.details.roles);
-        let session = Arc::new(Session::new(id, authid, role, announced, self.sink.clone()));
+        let session = Arc::new(Session::new(id.id(), authid, role, announced, self.sink.clone()));
         if let Err(gone) = realm.admit(&session) {
-            self.router.return_session_id(id);
             return match gone {
                 Gone::Realm => self.refuse(reply::NO_SUCH_REALM, format!("no realm '{name}' on this router")),
                 Gone::Role => {
@@ -84,18 +153,37 @@ impl Port {
                 }
             };
         }
-        let welcome = welcome(&realm, &session, principal);
+        let welcome = welcome(&realm, &session, &principal);
         match scratch::offer(&*self.sink, Class::Normal, &welcome) {
             Offered::Queued | Offered::Closed => {}
             Offered::Full | Offered::TooLarge => {
-                realm.forget(id);
-                self.router.return_session_id(id);
+                realm.forget(session.id);
                 return self.refuse(reply::PAYLOAD_SIZE_EXCEEDED, "WELCOME does not fit");
             }
         }
-        tracing::debug!(session = %id, realm = %realm.name, role = %session.role.name, "session joined");
+        id.keep();
+        self.permit = None;
+        self.methods.joined(&self.transport, &principal);
+        tracing::debug!(session = %session.id, realm = %realm.name, role = %session.role.name, "session joined");
         self.state = State::Established(Box::new(Open::new(realm, session)));
         Flow::Continue
+    }
+
+    /// The peer did not prove who it is.
+    fn turn_away(&mut self, refused: Refused) -> Flow {
+        if refused.blames_peer() {
+            self.attempt_failed();
+        }
+        let Refused { reason, message, cause } = refused;
+        tracing::info!(peer = %self.transport.info.client(), %reason, ?cause, "a peer was not authenticated");
+        self.refuse(reason, message)
+    }
+
+    /// Notes that the peer tried and failed.
+    pub(super) fn attempt_failed(&self) {
+        if let Some(attempts) = &self.methods.admission().attempts {
+            attempts.failed(&self.transport.info.client(), self.router.clock().now());
+        }
     }
 
     /// The peer does not get in; the transport is closed.
@@ -108,7 +196,7 @@ impl Port {
     }
 }
 
-fn welcome(realm: &Realm, session: &Session, principal: Principal) -> Message {
+fn welcome(realm: &Realm, session: &Session, principal: &Principal) -> Message {
     let mut roles = Dict::default();
     roles.push("broker", role(&BROKER));
     roles.push("dealer", role(&DEALER));
@@ -117,9 +205,9 @@ fn welcome(realm: &Realm, session: &Session, principal: Principal) -> Message {
     details.push("realm", realm.name.clone());
     details.push("authid", session.authid.clone());
     details.push("authrole", session.role.name.clone());
-    details.push("authmethod", principal.method.name());
-    details.push("authprovider", principal.provider);
-    details.push("authextra", principal.extra);
+    details.push("authmethod", principal.method.clone());
+    details.push("authprovider", principal.provider.clone());
+    details.push("authextra", principal.extra.clone());
     details.push("roles", roles);
     Message::Welcome(Welcome { session: session.id, details })
 }
