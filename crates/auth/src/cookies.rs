@@ -130,8 +130,11 @@ pub struct Cookies {
 #[derive(Default)]
 struct Connected {
     next: u64,
-    by_cookie: HashMap<Text, Vec<(u64, Arc<dyn SessionSink>)>>,
+    by_cookie: HashMap<Text, Vec<Connection>>,
 }
+
+/// A connection and its number.
+type Connection = (u64, Arc<dyn SessionSink>);
 
 /// The browser of one upgrade.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,7 +237,7 @@ impl Attached {
     /// The user of this connection logs out: the cookie is worth nothing any more, and its other connections end.
     pub fn log_out(&self) {
         kept(self.cookies.store.remove(&self.id, self.cookies.env.clock.wall()));
-        let others = match self.cookies.connected.lock().by_cookie.get_mut(&self.id) {
+        let others: Vec<Connection> = match self.cookies.connected.lock().by_cookie.get_mut(&self.id) {
             Some(all) => all.extract_if(.., |(number, _)| *number != self.number).collect(),
             None => Vec::new(),
         };
@@ -264,6 +267,3 @@ fn kept(outcome: Result<(), StoreError>) {
         tracing::warn!(%error, "a cookie will not survive a restart");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -149,6 +149,3 @@ impl Methods {
         Refused { reason: self.error_uris.no_method(), cause: message.clone(), message }
     }
 }
-
-#[cfg(test)]
-mod tests;

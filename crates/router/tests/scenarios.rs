@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "scenarios/authentication.rs"]
+mod authentication;
 #[path = "scenarios/authorization.rs"]
 mod authorization;
 #[path = "scenarios/calls.rs"]

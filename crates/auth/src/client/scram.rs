@@ -170,4 +170,22 @@ fn salted(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::hex;
+
+    #[test]
+    fn derivations_are_those_of_the_vectors() {
+        let derive = |kdf, cost| {
+            let salted = salted(kdf, &"p4ssw0rd".into(), b"1234567890abcdef", cost);
+            salted.map(|salted| hex::encode(&salted))
+        };
+        let argon2 = "ee4a8acf9d5958354fb79a95ae20692d05e42591ba49fae85eb6700e8b0ed293";
+        assert_eq!(derive(Kdf::Argon2id13, (32, 512)).as_deref(), Ok(argon2));
+        assert_eq!(derive(Kdf::Pbkdf2, (8, 0)), Err(ClientError::Cost("iterations")));
+        let mut pbkdf2 = [0; 32];
+        pbkdf2::pbkdf2_hmac::<Sha256>(b"p4ssw0rd", b"1234567890abcdef", 8, &mut pbkdf2);
+        let expected = "f6991a28c75f43751e0d75499fd7b8649f659118ddc1d61cee5883af547d15f5";
+        assert_eq!(hex::encode(&pbkdf2), expected);
+    }
+}

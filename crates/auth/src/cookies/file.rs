@@ -268,3 +268,144 @@ impl CookieStore for FileCookies {
         self.change(id, "deleted", now, |jar| jar.records.remove(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const WEEK: Duration = Duration::from_secs(604_800);
+
+    fn moment(second: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn identity() -> Identity {
+        let extra = Dict(vec![
+            ("team".into(), "red".into()),
+            ("list".into(), Value::List(vec![1_i64.into(), Value::Null, 0.5.into()])),
+            ("bytes".into(), Value::Binary(vec![0, 255].into())),
+        ]);
+        Identity {
+            realm: "realm1".into(),
+            authid: "jo\"e\n".into(),
+            role: "user".into(),
+            method: "ticket".into(),
+            extra,
+        }
+    }
+
+    fn folder() -> (TempDir, PathBuf) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("cookies.dat");
+        (folder, path)
+    }
+
+    fn open(path: &Path, now: u64) -> FileCookies {
+        FileCookies::open(path, false, moment(now)).unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn cookies_outlive_the_process() {
+        let (_folder, path) = folder();
+        let cookies = open(&path, 0);
+        assert_eq!(mode(&path), 0o600);
+        for id in ["a", "b", "c"] {
+            cookies.add(id, WEEK, moment(1)).unwrap();
+        }
+        cookies.set_identity("a", Some(identity()), moment(2)).unwrap();
+        cookies.set_identity("b", Some(identity()), moment(2)).unwrap();
+        cookies.set_identity("b", None, moment(3)).unwrap();
+        cookies.remove("c", moment(4)).unwrap();
+        drop(cookies);
+        let cookies = open(&path, 5);
+        assert_eq!(cookies.identity("a", moment(5)), Some(identity()));
+        assert_eq!(cookies.identity("b", moment(5)), None);
+        let known = ["a", "b", "c"].map(|id| cookies.knows(id, moment(5)));
+        assert_eq!(known, [true, true, false]);
+        assert!(!cookies.knows("a", moment(1) + WEEK));
+        let text = fs::read_to_string(&path).unwrap();
+        let last: Map<String, Json> = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["status"], &last["cbtid"]), (&json!("deleted"), &json!("c")));
+        assert_eq!(last["deleted"], json!("1970-01-01T00:00:04.000Z"));
+        assert_eq!(last.len(), 11);
+    }
+
+    #[test]
+    fn torn_and_foreign_lines_are_passed_over() {
+        let (_folder, path) = folder();
+        let good =
+            line("a", "created", &Record { created: moment(1), max_age: WEEK, identity: None }, moment(1));
+        let crossbar = r#"{"id": "b", "status": "created", "created": "1970-01-01T00:00:01.000Z", "max_age": 604800, "authid": "joe", "authrole": "user", "authmethod": "ticket", "authrealm": "realm1", "authextra": {"x": 1}}"#;
+        let seconds = r#"{"cbtid": "c", "created": 1, "max_age": 604800, "authid": "joe"}"#;
+        let others =
+            "not json\n[]\n{}\n{\"cbtid\": 5}\n{\"cbtid\": \"x\", \"created\": \"now\", \"max_age\": 1}\n\n";
+        let long = format!("{{\"cbtid\": \"{}\"}}\n", "x".repeat(3 * LONGEST_LINE as usize));
+        let torn = &good[..good.len() / 2];
+        let mut bytes = format!("{others}{good}{crossbar}\n{long}{seconds}\n{torn}").into_bytes();
+        bytes.splice(0..0, *b"\xff\xfe\n");
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let cookies = open(&path, 2);
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(["a", "b", "c", "x"].map(|id| cookies.knows(id, moment(2))), [true, true, true, false]);
+        assert_eq!(cookies.identity("b", moment(2)).unwrap().extra.get("x"), Some(&Value::Int(1)));
+        assert_eq!(cookies.identity("c", moment(2)), None);
+        // What comes after the torn line is not torn with it.
+        cookies.add("d", WEEK, moment(2)).unwrap();
+        drop(cookies);
+        assert!(open(&path, 3).knows("d", moment(3)));
+    }
+
+    #[test]
+    fn store_when_purged_has_only_what_lives() {
+        let (_folder, path) = folder();
+        let cookies = open(&path, 0);
+        cookies.add("old", Duration::from_secs(10), moment(0)).unwrap();
+        cookies.add("new", WEEK, moment(0)).unwrap();
+        drop(cookies);
+        let link = path.with_file_name("link");
+        symlink(&path, &link).unwrap();
+        let cookies = FileCookies::open(&link, true, moment(20)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(mode(&path), 0o600);
+        cookies.add("newest", WEEK, moment(20)).unwrap();
+        drop(cookies);
+        let cookies = open(&path, 21);
+        assert_eq!(["old", "new", "newest"].map(|id| cookies.knows(id, moment(21))), [false, true, true]);
+    }
+
+    #[test]
+    fn file_does_not_grow_without_end() {
+        let (_folder, path) = folder();
+        let cookies = open(&path, 0);
+        cookies.add("a", WEEK, moment(0)).unwrap();
+        for second in 0..5000 {
+            cookies.set_identity("a", Some(identity()), moment(second)).unwrap();
+        }
+        assert!(fs::read_to_string(&path).unwrap().lines().count() <= SPARE_LINES + 3);
+        drop(cookies);
+        assert_eq!(open(&path, 5000).identity("a", moment(5000)), Some(identity()));
+    }
+
+    #[test]
+    fn file_is_for_one_store_at_a_time() {
+        let (_folder, path) = folder();
+        let first = open(&path, 0);
+        let error = FileCookies::open(&path, true, moment(0)).unwrap_err().to_string();
+        assert!(error.contains("cookies.dat") && error.contains("is another node"), "{error}");
+        drop(first);
+        open(&path, 0);
+        let missing = path.with_file_name("no").join("cookies.dat");
+        let error = FileCookies::open(&missing, false, moment(0)).unwrap_err().to_string();
+        assert!(error.contains("no/cookies.dat: opening"), "{error}");
+    }
+}

@@ -111,3 +111,36 @@ impl CookieStore for MemoryCookies {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_those_without_an_identity_go_first() {
+        let moment = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let identity = || Identity {
+            realm: "r".into(),
+            authid: "a".into(),
+            role: "x".into(),
+            method: "ticket".into(),
+            extra: Default::default(),
+        };
+        let cookies = MemoryCookies::new(64);
+        let week = Duration::from_secs(604_800);
+        cookies.add("joe", week, moment(0)).unwrap();
+        cookies.set_identity("joe", Some(identity()), moment(0)).unwrap();
+        for second in 1..1000 {
+            cookies.add(&second.to_string(), week, moment(second)).unwrap();
+            assert!(cookies.0.lock().records.len() <= 64);
+            assert!(cookies.knows(&second.to_string(), moment(second)));
+        }
+        assert_eq!(cookies.identity("joe", moment(1000)), Some(identity()));
+        assert!(!cookies.knows("1", moment(1000)));
+        assert!(!cookies.knows("joe", moment(604_800)));
+        cookies.set_identity("nobody", Some(identity()), moment(1000)).unwrap();
+        assert_eq!(cookies.identity("nobody", moment(1000)), None);
+        cookies.remove("joe", moment(1000)).unwrap();
+        assert!(!cookies.knows("joe", moment(1000)));
+    }
+}
