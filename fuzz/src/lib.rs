@@ -7,6 +7,7 @@
 //! A target asserts what must hold of any input, not only that nothing panics: what was read can be written and
 //! read again, two ways of cutting the bytes give one result, a limit is kept.
 
+pub mod auth;
 pub mod config;
 pub mod control;
 pub mod demux;
@@ -21,6 +22,9 @@ pub type Target = fn(&[u8]);
 
 /// Every target by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("auth_authenticator", auth::authenticator),
+    ("auth_cookie", auth::cookie),
+    ("auth_login", auth::login),
     ("config", config::file),
     ("control_line", control::line),
     ("proxy_header", endpoint::proxy_header),
