@@ -8,7 +8,7 @@ use bytes::Bytes;
 use transom_auth::{
     AnonymousSettings, CookieSettings, Cookies, CryptosignPrincipal, CryptosignSettings, Dynamic, Env,
     MemoryCookies, Methods, NoRandomness, PrivateKey, Random, Salt, ScramPrincipal, ScramSettings, Settings,
-    Step, TicketPrincipal, TicketSettings, TlsSettings, WampcraSettings, WampcraUser,
+    Step, TicketPrincipal, TicketSettings, TlsSettings, TrustRoot, WampcraSettings, WampcraUser,
 };
 use transom_wamp::{
     Authenticate, Dict, Hello, Id, Message, Payload, Serializer, Shape, Text, TransportDetails, Value, decode,
@@ -44,16 +44,15 @@ fn proving() -> Methods {
     let user = WampcraUser { secret: "a secret of some length".into(), role: role(), salt: Some(salt) };
     let hex = "5f19358ff6f38e267b6ef1ea1d862514ec4e8745a84682259fd3894be09febb5";
     let scram = ScramPrincipal::parse("argon2id-13", (4, 512), hex, (hex, hex)).expect("it is one");
-    let cryptosign =
-        CryptosignPrincipal { authorized_keys: vec![key().public()], role: role(), realm: None };
-    let cryptosign =
-        || CryptosignSettings::Static { principals: one(cryptosign.clone()), default_role: None };
+    let cryptosign = CryptosignPrincipal { authorized_keys: vec![key().public()], role: role(), realm: None };
+    let root = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A".parse().expect("it is one");
+    let roots = [("realm1".to_owned(), TrustRoot { address: root, role: None, realm: None })].into();
     let settings = Settings {
         ticket: Some(TicketSettings::Static { principals: one(ticket), default_role: None }),
         wampcra: Some(WampcraSettings::Static { users: one(user), default_role: None }),
         scram: Some(ScramSettings::Static { principals: one(scram), default_role: role() }),
-        cryptosign: Some(cryptosign()),
-        cryptosign_proxy: Some(cryptosign()),
+        cryptosign: Some(CryptosignSettings::Static { principals: one(cryptosign), default_role: None }),
+        cryptosign_proxy: Some(CryptosignSettings::TrustRoots(roots)),
         tls: Some(TlsSettings::Static { principals: HashMap::new(), default_role: role() }),
         node_key: Some(Arc::new(key())),
         ..Settings::default()

@@ -4,9 +4,13 @@
 //! A signature travels together with what was signed: the challenge, or its XOR with the ID of the TLS channel where
 //! client and router bind the proof to that.
 
+mod certificates;
+mod eip712;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use transom_wamp::{Authenticate, Dict, Text, Value};
 
@@ -14,6 +18,9 @@ use crate::dynamic::{self, Answer, Dynamic, Then};
 use crate::login::{Given, Login};
 use crate::transport::{self, Bound};
 use crate::{Env, PrivateKey, PublicKey, Step, crypto, hex, proxy, step};
+
+pub use certificates::TrustRoot;
+pub use eip712::{Address, NoAddress};
 
 /// `cryptosign` of a transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +32,9 @@ pub enum CryptosignSettings {
         /// The role of principals without one (`default-role`). Default: they are refused.
         default_role: Option<Text>,
     },
+    /// Whoever shows certificates that lead to a root (`trustroots`). Its authid is the address that the first
+    /// certificate names.
+    TrustRoots(HashMap<String, TrustRoot>),
     /// An authenticator knows the keys.
     Dynamic(Dynamic),
 }
@@ -56,6 +66,7 @@ enum Kind {
         owners: HashMap<PublicKey, Option<String>>,
         default_role: Option<Text>,
     },
+    TrustRoots(HashMap<String, TrustRoot>),
     Dynamic(Dynamic),
 }
 
@@ -97,6 +108,7 @@ impl Cryptosign {
                 }
                 Kind::Static { principals, owners, default_role }
             }
+            CryptosignSettings::TrustRoots(roots) => Kind::TrustRoots(roots),
             CryptosignSettings::Dynamic(dynamic) => Kind::Dynamic(dynamic),
         };
         Cryptosign { kind, node_key }
@@ -132,6 +144,12 @@ impl Cryptosign {
                 };
                 asking.challenge(login, key, given, default_role.clone())
             }
+            Kind::TrustRoots(roots) => match certified(roots, &login, &asking) {
+                Ok((key, given)) => {
+                    asking.challenge(login, Some(key), given, Some(Text::from_static("user")))
+                }
+                Err(step) => step,
+            },
             Kind::Dynamic(dynamic) => {
                 let mut details = Dict::default();
                 details.push("authid", login.authid.clone().map_or(Value::Null, Value::Text));
@@ -169,6 +187,35 @@ impl Cryptosign {
         proof.push("signature", sign(key, &to_sign(&challenge, bound)));
         Ok(proof)
     }
+}
+
+/// Whom the certificates of HELLO vouch for.
+fn certified(
+    roots: &HashMap<String, TrustRoot>,
+    login: &Login,
+    asking: &Asking,
+) -> Result<(PublicKey, Given), Step> {
+    let Some(root) = login.realm.as_ref().and_then(|realm| roots.get(&**realm)) else {
+        return Err(login.malformed("no root is trusted for this realm"));
+    };
+    let key = asking.announced.ok_or_else(|| login.malformed("authextra.pubkey of HELLO is missing"))?;
+    let wished = login.extra_text("trustroot")?.map(|text| text.parse::<Address>()).transpose();
+    match wished {
+        Ok(None) => {}
+        Ok(Some(wished)) if wished == root.address => {}
+        Ok(Some(_)) => {
+            return Err(login.malformed("authextra.trustroot of HELLO is not trusted for this realm"));
+        }
+        Err(error) => return Err(login.malformed(format!("authextra.trustroot of HELLO: {error}"))),
+    }
+    let Some(Value::List(chain)) = login.extra.get("certificates") else {
+        return Err(login.malformed("authextra.certificates of HELLO is missing or no list"));
+    };
+    let now = login.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let delegate = certificates::verify(chain, root.address, &key, now)
+        .map_err(|what| login.malformed(format!("authextra.certificates of HELLO: {what}")))?;
+    let authid = Some(delegate.to_string().into());
+    Ok((key, Given { realm: root.realm.clone(), authid, role: root.role.clone(), extra: Dict::default() }))
 }
 
 /// What is signed for a challenge.

@@ -4,6 +4,8 @@
 
 #[path = "logins/anonymous.rs"]
 mod anonymous;
+#[path = "logins/certificates.rs"]
+mod certificates;
 #[path = "logins/cookie.rs"]
 mod cookie;
 #[path = "logins/cryptosign.rs"]
