@@ -10,7 +10,7 @@ use crate::cryptosign::Cryptosign;
 use crate::login::Login;
 use crate::scram::Scram;
 use crate::ticket::{self, TicketSettings};
-use crate::tls::{self, TlsSettings};
+use crate::tls::Tls;
 use crate::wampcra::Wampcra;
 use crate::{Admission, Cookies, Env, ErrorUris, Method, Principal, Refused, Settings, Step, proxy};
 
@@ -23,7 +23,7 @@ pub struct Methods {
     wampcra: Option<Wampcra>,
     scram: Option<Scram>,
     cryptosign: Option<Cryptosign>,
-    tls: Option<TlsSettings>,
+    tls: Option<Tls>,
     cookie: bool,
     anonymous_proxy: bool,
     cryptosign_proxy: Option<Cryptosign>,
@@ -49,7 +49,7 @@ impl Methods {
             cryptosign_proxy: settings.cryptosign_proxy.map(cryptosign),
             ticket: settings.ticket.map(Arc::new),
             anonymous: settings.anonymous,
-            tls: settings.tls,
+            tls: settings.tls.map(Tls::from),
             cookie: settings.cookie,
             anonymous_proxy: settings.anonymous_proxy,
             cookies: settings.cookies,
@@ -97,7 +97,7 @@ impl Methods {
             Method::Wampcra => self.wampcra.as_ref()?.start(login(), env),
             Method::Scram | Method::WampScram => self.scram.as_ref()?.start(login(), env),
             Method::Cryptosign => self.cryptosign.as_ref()?.start(login(), env),
-            Method::Tls => tls::start(self.tls.as_ref()?, login()),
+            Method::Tls => self.tls.as_ref()?.start(login()),
             // Whom a cookie proves has been let in before it comes to this.
             Method::Cookie => return None,
             Method::AnonymousProxy => self.anonymous_proxy.then(|| proxy::anonymous(&login()))?,

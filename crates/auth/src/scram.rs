@@ -61,7 +61,7 @@ impl std::fmt::Debug for ScramPrincipal {
 }
 
 /// How a password is salted. 32 bytes come of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kdf {
     /// `argon2id-13`: Argon2id v1.3, of which the text of its unpadded Base64 is used. Only clients of the dialect
     /// `scram` compute it.
@@ -146,7 +146,15 @@ impl ScramPrincipal {
 #[derive(Debug)]
 pub(crate) struct Scram {
     settings: ScramSettings,
+    decoys: Decoys,
+}
+
+/// Questions for authids that do not exist, so that these do not show.
+#[derive(Debug)]
+struct Decoys {
     seed: [u8; 32],
+    /// What shows of the principals: KDF, iterations, memory, and the salt's length.
+    models: Vec<(Kdf, u32, u32, usize)>,
 }
 
 /// What HELLO said.
@@ -177,7 +185,17 @@ pub(crate) struct Unanswered {
 impl Scram {
     /// `seed` makes the decoys; it should outlive a restart.
     pub(crate) fn new(settings: ScramSettings, seed: [u8; 32]) -> Self {
-        Scram { settings, seed }
+        let mut models: Vec<_> = match &settings {
+            ScramSettings::Static { principals, .. } => principals
+                .values()
+                .map(|principal| {
+                    (principal.kdf, principal.iterations, principal.memory, principal.salt.len())
+                })
+                .collect(),
+            ScramSettings::Dynamic(_) => Vec::new(),
+        };
+        models.sort_unstable();
+        Scram { settings, decoys: Decoys { seed, models } }
     }
 
     pub(crate) fn start(&self, login: Login, env: &Env) -> Step {
@@ -192,7 +210,7 @@ impl Scram {
                 let known =
                     principals.get(&*authid).filter(|principal| dialect.computes(principal.kdf)).cloned();
                 let decoy = known.is_none();
-                let principal = known.unwrap_or_else(|| self.decoy(principals, dialect, &authid));
+                let principal = known.unwrap_or_else(|| self.decoys.of(dialect, &authid));
                 let given = Given { role: principal.role.clone(), ..Given::default() };
                 asking.challenge(login, principal, decoy, given, default_role.clone())
             }
@@ -201,26 +219,22 @@ impl Scram {
             }
         }
     }
+}
 
+impl Decoys {
     /// What a principal of this name would show, always the same.
-    fn decoy(
-        &self,
-        principals: &HashMap<String, ScramPrincipal>,
-        dialect: Dialect,
-        authid: &str,
-    ) -> ScramPrincipal {
+    fn of(&self, dialect: Dialect, authid: &str) -> ScramPrincipal {
         let hash = crypto::hmac(&self.seed, &[b"scram", authid.as_bytes()]);
         let (number, salt) = hash.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        let mut models: Vec<_> =
-            principals.iter().filter(|(_, principal)| dialect.computes(principal.kdf)).collect();
-        models.sort_by_key(|(authid, _)| *authid);
-        let chosen = u64::from_be_bytes(*number) as usize % models.len().max(1);
-        let model = models.get(chosen).map(|(_, principal)| *principal);
-        let length = model.map_or(16, |model| model.salt.len());
+        let chosen = u64::from_be_bytes(*number) as usize % self.models.len().max(1);
+        // One that the dialect has, from the chosen one on; or what most would have.
+        let (before, after) = self.models.split_at_checked(chosen).unwrap_or_default();
+        let model = after.iter().chain(before).find(|(kdf, ..)| dialect.computes(*kdf)).copied();
+        let (kdf, iterations, memory, length) = model.unwrap_or((dialect.favourite(), 4096, 512, 16));
         ScramPrincipal {
-            kdf: model.map_or(dialect.favourite(), |model| model.kdf),
-            iterations: model.map_or(4096, |model| model.iterations),
-            memory: model.map_or(512, |model| model.memory),
+            kdf,
+            iterations,
+            memory,
             salt: salt.iter().copied().cycle().take(length).collect(),
             stored_key: [0; 32],
             server_key: [0; 32],

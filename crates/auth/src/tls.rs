@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use transom_base::PeerCertificate;
 use transom_wamp::{Dict, Text};
 
 use crate::dynamic::{self, Dynamic, Then};
@@ -51,17 +50,6 @@ pub enum Fingerprint {
 )]
 pub struct NoFingerprint;
 
-impl Fingerprint {
-    /// Whether the certificate is the one.
-    fn fits(&self, certificate: &PeerCertificate) -> bool {
-        let of = match self {
-            Fingerprint::Sha1(_) => &certificate.sha1,
-            Fingerprint::Sha256(_) => &certificate.sha256,
-        };
-        *of == self.to_string()
-    }
-}
-
 impl FromStr for Fingerprint {
     type Err = NoFingerprint;
 
@@ -87,25 +75,55 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Begins with a HELLO, and decides at once.
-pub(crate) fn start(settings: &TlsSettings, login: Login) -> Step {
-    match settings {
-        TlsSettings::Static { principals, default_role } => {
-            let info = login.transport.info.clone();
-            let Some(shown) = info.tls.as_ref().and_then(|tls| tls.peer()) else {
-                return login.denied("the client showed no TLS certificate");
-            };
-            let named = |authid: &str| login.authid.as_ref().is_none_or(|wished| **wished == *authid);
-            let found = principals
-                .iter()
-                .filter(|(authid, principal)| named(authid) && principal.certificate.fits(shown))
-                .min_by_key(|(authid, _)| *authid);
-            let Some((authid, principal)) = found else {
-                return login.denied(format!("no principal has the certificate {}", shown.sha256));
-            };
-            let (authid, role) = (Some(authid.as_str().into()), principal.role.clone());
-            login.welcome(Given { authid, role, ..Given::default() }, default_role.as_ref())
+/// `tls` at work.
+#[derive(Debug)]
+pub(crate) enum Tls {
+    Static {
+        /// Authid and role by the certificate's fingerprint as it is written. Several may have one certificate.
+        principals: HashMap<String, Vec<(Text, Option<Text>)>>,
+        default_role: Option<Text>,
+    },
+    Dynamic(Dynamic),
+}
+
+impl From<TlsSettings> for Tls {
+    fn from(settings: TlsSettings) -> Self {
+        match settings {
+            TlsSettings::Static { principals, default_role } => {
+                let mut by_certificate: HashMap<String, Vec<_>> = HashMap::new();
+                for (authid, TlsPrincipal { certificate, role }) in principals {
+                    by_certificate.entry(certificate.to_string()).or_default().push((authid.into(), role));
+                }
+                by_certificate.values_mut().for_each(|all| all.sort());
+                Tls::Static { principals: by_certificate, default_role }
+            }
+            TlsSettings::Dynamic(dynamic) => Tls::Dynamic(dynamic),
         }
-        TlsSettings::Dynamic(dynamic) => dynamic::ask(login, dynamic, Dict::default(), Then::Welcome),
+    }
+}
+
+impl Tls {
+    /// Begins with a HELLO, and decides at once.
+    pub(crate) fn start(&self, login: Login) -> Step {
+        match self {
+            Tls::Static { principals, default_role } => {
+                let info = login.transport.info.clone();
+                let Some(shown) = info.tls.as_ref().and_then(|tls| tls.peer()) else {
+                    return login.denied("the client showed no TLS certificate");
+                };
+                let named = |authid: &Text| login.authid.as_ref().is_none_or(|wished| wished == authid);
+                let found = [&shown.sha1, &shown.sha256]
+                    .into_iter()
+                    .filter_map(|fingerprint| principals.get(fingerprint))
+                    .flatten()
+                    .find(|(authid, _)| named(authid));
+                let Some((authid, role)) = found else {
+                    return login.denied(format!("no principal has the certificate {}", shown.sha256));
+                };
+                let (authid, role) = (Some(authid.clone()), role.clone());
+                login.welcome(Given { authid, role, ..Given::default() }, default_role.as_ref())
+            }
+            Tls::Dynamic(dynamic) => dynamic::ask(login, dynamic, Dict::default(), Then::Welcome),
+        }
     }
 }

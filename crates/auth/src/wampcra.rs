@@ -113,6 +113,8 @@ struct Decoys {
     seed: [u8; 32],
     /// Of each user what shows in its challenge.
     models: Vec<(Option<Salt>, Option<Text>)>,
+    /// All users have one salt, as in many configurations.
+    shared: bool,
 }
 
 #[derive(Debug)]
@@ -138,7 +140,8 @@ impl Wampcra {
             WampcraSettings::Static { users, default_role } => {
                 let mut named: Vec<_> = users.iter().collect();
                 named.sort_by_key(|(authid, _)| *authid);
-                let models = named.iter().map(|(_, user)| (user.salt.clone(), user.role.clone())).collect();
+                let models = named.iter().map(|(_, user)| (user.salt.clone(), user.role.clone()));
+                let decoys = Decoys::new(seed, models.collect());
                 let users = users
                     .into_iter()
                     .map(|(authid, WampcraUser { secret, role, salt })| {
@@ -146,7 +149,7 @@ impl Wampcra {
                         (authid, User { key, role })
                     })
                     .collect();
-                Kind::Static { users, default_role, decoys: Decoys { seed, models } }
+                Kind::Static { users, default_role, decoys }
             }
             WampcraSettings::Dynamic(dynamic) => Kind::Dynamic(dynamic),
         })
@@ -273,6 +276,12 @@ impl Key {
 }
 
 impl Decoys {
+    fn new(seed: [u8; 32], models: Vec<(Option<Salt>, Option<Text>)>) -> Self {
+        let salts = models.iter().map(|(salt, _)| salt.as_ref().map(|salt| &salt.salt));
+        let shared = models.len() > 1 && salts.clone().zip(salts.skip(1)).all(|(one, next)| one == next);
+        Decoys { seed, models, shared }
+    }
+
     /// What a user of this name would show, always the same.
     fn of(&self, authid: &str) -> (Option<Salt>, Option<Text>) {
         let hash = crypto::hmac(&self.seed, &[b"wampcra", authid.as_bytes()]);
@@ -281,12 +290,7 @@ impl Decoys {
         let Some((salt, role)) = self.models.get(number % self.models.len().max(1)) else {
             return (None, None);
         };
-        let shared = self
-            .models
-            .iter()
-            .all(|(other, _)| other.as_ref().map(|salt| &salt.salt) == salt.as_ref().map(|salt| &salt.salt));
-        let salt = salt.clone().map(|salt| match shared && self.models.len() > 1 {
-            // One salt for all users is what many configurations have.
+        let salt = salt.clone().map(|salt| match self.shared {
             true => salt,
             false => {
                 let made: String =

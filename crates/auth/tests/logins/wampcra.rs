@@ -181,3 +181,10 @@ fn no_challenge_is_made_without_randomness() {
     let methods = Methods::new(Settings { wampcra, ..Settings::default() }, env_with(Exhausted));
     assert_eq!(reason(client(&["wampcra"], Some("peter")).says_hello(&methods)), FAILED);
 }
+
+#[test]
+fn unknown_authid_shows_the_salt_that_all_have() {
+    let methods = users([("a", user("x", Some(salt(100, 16)))), ("b", user("y", Some(salt(100, 16))))]);
+    let (extra, _) = challenged(client(&["wampcra"], Some("eve")).says_hello(&methods));
+    assert_eq!(text(&extra, "salt"), "salt123");
+}
