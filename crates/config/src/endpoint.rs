@@ -119,7 +119,7 @@ map! {
         /// Connections come through proxies that tell in a PROXY header whom they are from.
         proxy_protocol: Option<ProxyProtocol> = None => some(map());
         /// Speak TLS.
-        tls: Option<TlsListenConfig> = None => some(map()), unsupported();
+        tls: Option<TlsListenConfig> = None => some(map());
     }
     parts {
         /// The ports to try in order; the first that can be bound is taken. `port` gives a range of one, `portrange` its

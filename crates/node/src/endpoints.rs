@@ -1,5 +1,7 @@
 //! What listens for each endpoint of a configuration. The registry of endpoint types: one line for each, in [`listen`].
 
+pub(crate) mod tls;
+
 use parking_lot::Mutex;
 use transom_config::{FdListenConfig, ListenEndpoint, ProxyPeer, TcpListenConfig};
 use transom_endpoint::proxy::{Network, ProxySource, ProxyVersion};

@@ -111,6 +111,7 @@ impl RunningNode {
         let preparing = Deadline::after(PREPARE_TIMEOUT).run(self.prepare(new, &plan, &routers)).await;
         let mut next = preparing.map_err(|_| ReloadError::Late)??;
         self.take_over(&mut next).await?;
+        self.tls.reload();
         Ok(self.commit(new, plan, routers, next).await)
     }
 

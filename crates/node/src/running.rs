@@ -13,6 +13,7 @@ use transom_endpoint::{AcceptControl, Accepting, BoundAddr, Inherited, SocketId,
 use transom_router::Router;
 
 use crate::compose;
+use crate::endpoints::tls::TlsServers;
 use crate::endpoints::{self, Bound};
 use crate::facts::{NodeStatus, Serving};
 use crate::reload::plan::{routers, transports};
@@ -37,6 +38,7 @@ pub struct RunningNode {
     pub(crate) status: Arc<NodeStatus>,
     /// The sockets that the process was started with and that no endpoint has taken.
     pub(crate) inherited: Mutex<Inherited>,
+    pub(crate) tls: TlsServers,
     pub(crate) accepting: JoinSet<std::io::Result<()>>,
 }
 
@@ -121,6 +123,7 @@ impl RunningNode {
             retired: Vec::new(),
             status: Arc::new(NodeStatus::new()),
             inherited: Mutex::new(inherited),
+            tls: TlsServers::default(),
             accepting: JoinSet::new(),
         };
         let mut ready = Vec::new();
@@ -173,7 +176,7 @@ impl RunningNode {
         transport: &Transport,
         router: &Arc<Router>,
     ) -> Result<Accepting, StartError> {
-        let handler = compose::handler(router, &self.status, transport)?;
+        let handler = self.tls.before(transport, compose::handler(router, &self.status, transport)?)?;
         let watch = self.drain.watch();
         let mut accepting = Accepting::new(transport.id.clone(), handler, transport.max_connections(), watch);
         accepting.accept_rate = transport.endpoint.accept_rate();

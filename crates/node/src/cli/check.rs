@@ -1,9 +1,10 @@
 //! `transom check`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use transom_config::{Purpose, Severity, Unsupported, load, to_json};
+use transom_config::{Findings, Purpose, Severity, Unsupported, load, to_json};
 
 use super::{Color, Place, complain, failed, say};
 
@@ -29,6 +30,15 @@ enum CheckFormat {
     Json,
 }
 
+/// All there is to say about a configuration: by its reader, and by those whose files it names.
+pub(super) fn checked(file: &Path) -> Findings {
+    let mut loaded = load(file, &super::env, Unsupported::Kept);
+    if let Some(node) = &loaded.node {
+        crate::endpoints::tls::check(node, &mut loaded.findings);
+    }
+    loaded.findings
+}
+
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let file = match super::configuration_file(&args.place) {
         Ok(file) => file,
@@ -41,7 +51,7 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     if args.format == CheckFormat::Text {
         say(&format!("Checking local node configuration file: {}", file.display()));
     }
-    let findings = load(&file, &super::env, Unsupported::Kept).findings;
+    let findings = checked(&file);
     let errors = findings.count(Severity::Error);
     if args.format == CheckFormat::Json {
         say(to_json(&findings.to_json(Purpose::Check)).trim_end());

@@ -1,0 +1,176 @@
+//! TLS of the endpoints that ask for it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+use transom_base::{ConnScope, Connection, ConnectionHandler, Serving, SystemClock};
+use transom_config::{
+    ClientAuth, Findings, Node, Place, Severity, TlsListenConfig, TlsVersion, Transport, TransportProtocol,
+    Worker,
+};
+use transom_endpoint::{Upgrade, Upgraded};
+use transom_tls::{Finding, KeyPairSettings, MinVersion, TlsListenSettings, TlsServer};
+
+use crate::StartError;
+
+/// From accepting to the end of the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The TLS of all transports, to read their files again.
+#[derive(Default)]
+pub(crate) struct TlsServers(Mutex<Vec<Weak<Behind>>>);
+
+impl TlsServers {
+    /// A handler behind the TLS that the endpoint of its transport asks for, if it does.
+    pub(crate) fn before(
+        &self,
+        transport: &Transport,
+        handler: Arc<dyn ConnectionHandler>,
+    ) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        let Some(config) = transport.endpoint.tls() else { return Ok(handler) };
+        let wrong = |refused: transom_tls::Refused| {
+            let (place, what) = match refused.0.first() {
+                Some(first) if refused.0.len() == 1 => (at(&config.place, first), first.message.clone()),
+                _ => (config.place.clone(), refused.to_string()),
+            };
+            StartError::Wrong { place, what }
+        };
+        let (server, findings) =
+            TlsServer::new(settings(config, speaks_http(&transport.protocol))).map_err(wrong)?;
+        for finding in findings {
+            let place = at(&config.place, &finding);
+            match finding.severity {
+                transom_tls::Severity::Note => info!("{place}: {}", finding.message),
+                _ => warn!("{place}: {}", finding.message),
+            }
+        }
+        let mut maintenance = JoinSet::new();
+        maintenance.spawn(server.maintain(transport.id.clone(), Arc::new(SystemClock)));
+        let step: Arc<dyn Upgrade> = Arc::new(server.clone());
+        let upgraded = Upgraded::new([(step, Some(HANDSHAKE_TIMEOUT))], handler);
+        let behind =
+            Arc::new(Behind { transport: transport.id.clone(), server, upgraded, _maintenance: maintenance });
+        let mut all = self.0.lock();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&behind));
+        Ok(behind)
+    }
+
+    /// Reads the files of all again, whether they are watched or not.
+    pub(crate) fn reload(&self) {
+        let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        for behind in all {
+            behind.server.reload().log(&behind.transport);
+        }
+    }
+}
+
+/// A handler behind TLS. What watches the files ends with it.
+struct Behind {
+    transport: String,
+    server: TlsServer,
+    upgraded: Upgraded,
+    _maintenance: JoinSet<Infallible>,
+}
+
+impl ConnectionHandler for Behind {
+    fn name(&self) -> &str {
+        self.upgraded.name()
+    }
+
+    fn serve(&self, conn: Connection, scope: ConnScope) -> Serving {
+        self.upgraded.serve(conn, scope)
+    }
+}
+
+impl fmt::Debug for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Behind").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+/// Adds what is to be said about the certificates and keys of a node. It reads the files.
+pub(crate) fn check(node: &Node, findings: &mut Findings) {
+    for transport in node.workers.iter().flat_map(Worker::transports) {
+        let Some(config) = transport.endpoint.tls() else { continue };
+        let settings = settings(config, speaks_http(&transport.protocol));
+        for finding in transom_tls::check_listening(&settings, SystemTime::now()) {
+            // A file may be checked on another machine than the one it is for.
+            let severity = match finding.severity {
+                transom_tls::Severity::Note => Severity::Note,
+                _ => Severity::Warning,
+            };
+            findings.add(transom_config::Finding::new(
+                severity,
+                &at(&config.place, &finding),
+                finding.message,
+            ));
+        }
+    }
+}
+
+/// Where a finding belongs.
+fn at(place: &Place, finding: &Finding) -> Place {
+    if finding.key.is_empty() { place.clone() } else { Place::new(&format!("{place}.{}", finding.key)) }
+}
+
+/// The keys one by one: a new one must be given its place here, or the compiler complains.
+fn settings(config: &TlsListenConfig, http: bool) -> TlsListenSettings {
+    let TlsListenConfig {
+        place: _,
+        key,
+        certificate,
+        chain_certificates,
+        ca_certificates,
+        client_auth,
+        certificates,
+        ciphers,
+        dhparam,
+        min_version,
+        session_tickets,
+        watch,
+    } = config.clone();
+    let pair = |key: PathBuf, certificate, chain_certificates| KeyPairSettings {
+        key,
+        certificate,
+        chain_certificates,
+    };
+    TlsListenSettings {
+        key,
+        certificate,
+        chain_certificates,
+        certificates: certificates
+            .into_iter()
+            .map(|further| pair(further.key, further.certificate, further.chain_certificates))
+            .collect(),
+        ca_certificates,
+        client_auth: client_auth.map(|wanted| match wanted {
+            ClientAuth::None => transom_tls::ClientAuth::None,
+            ClientAuth::Optional => transom_tls::ClientAuth::Optional,
+            ClientAuth::Required => transom_tls::ClientAuth::Required,
+        }),
+        ciphers,
+        dhparam,
+        session_tickets,
+        watch,
+        min_version: match min_version {
+            TlsVersion::V1_2 => MinVersion::Tls12,
+            TlsVersion::V1_3 => MinVersion::Tls13,
+        },
+        alpn: if http { vec!["http/1.1".to_owned()] } else { Vec::new() },
+    }
+}
+
+fn speaks_http(protocol: &TransportProtocol) -> bool {
+    match protocol {
+        TransportProtocol::WebSocket(_) | TransportProtocol::Web(_) => true,
+        TransportProtocol::Universal(universal) => universal.websocket.is_some() || universal.web.is_some(),
+        _ => false,
+    }
+}
