@@ -1,9 +1,9 @@
 //! A client that connects: whom it trusts, and what it says of those that it does not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod common;
 
-use common::{Folder, client, connect, shake, why};
+use common::{Folder, client, connect, server, shake, why};
 use transom_testkit::{Issued, TestCa, TestCert};
 use transom_tls::{TlsClient, TlsConnectSettings, TlsListenSettings, TlsServer, check_connecting};
 
@@ -152,4 +152,57 @@ fn settings_when_wrong_are_refused_with_everything_that_is() {
     let findings = check_connecting(&settings, std::time::SystemTime::now());
     assert_eq!(findings.len(), 1);
     assert!(findings[0].message.contains("no client certificate is used"));
+}
+
+/// The environment says what the platform's store is, so a process of its own looks at it: this same test, with a port to
+/// connect to.
+#[tokio::test]
+async fn store_of_the_platform_is_trusted_where_no_files_are_named() {
+    const PORT: &str = "TRANSOM_TEST_TLS_PORT";
+    const STORE: &str = "SSL_CERT_FILE";
+    if let Ok(port) = std::env::var(PORT) {
+        println!("{}", connect_with_the_platforms_store(port.parse().unwrap()).await);
+        return;
+    }
+    let folder = Folder::new();
+    let mut listening = common::Listening::start(server(folder.listening(&["a.example"]))).await;
+    let (other, empty) =
+        (TestCa::new("Other").write(folder.path(), "other.pem"), folder.path().join("empty.pem"));
+    std::fs::write(&empty, "").unwrap();
+    for (store, expected) in [
+        (&folder.ca_file, "connected to a.example"),
+        (
+            &other,
+            "the certificate of 'CN=a.example' is issued by 'CN=Test Authority', which is not among the 1 authorities in this \
+             machine's store",
+        ),
+        (&empty, "ca_certificates: this machine's store has no certificate authorities; install them"),
+    ] {
+        let output = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store_of_the_platform_is_trusted_where_no_files_are_named", "--nocapture"])
+            .env(STORE, store)
+            .env_remove("SSL_CERT_DIR")
+            .env(PORT, listening.port.to_string())
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains(expected), "{said}");
+    }
+    listening.outcome().await.unwrap();
+}
+
+async fn connect_with_the_platforms_store(port: u16) -> String {
+    use transom_base::{Address, ConnInfo, Connection, Deadline};
+    use transom_endpoint::Upgrade;
+    let client = match TlsClient::new(&TlsConnectSettings::new("a.example")) {
+        Ok((client, _)) => client,
+        Err(refused) => return refused.to_string(),
+    };
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let info = ConnInfo::new(Address::Memory(0), Address::Memory(1));
+    match client.apply(Connection::new(stream, info), Deadline::after(common::LONG)).await {
+        Ok(conn) => format!("connected to {}", conn.info.tls.unwrap().peer().unwrap().common_name().unwrap()),
+        Err(error) => error.chain(),
+    }
 }
