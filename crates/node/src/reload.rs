@@ -91,7 +91,7 @@ enum Socket {
     /// The present one.
     Present,
     /// One that is to take the place of the present one.
-    Beside(UnixReplacement),
+    Beside(Box<UnixReplacement>),
     /// A new one.
     New(Bound),
     /// A new one, once others are closed.
@@ -157,7 +157,7 @@ impl RunningNode {
         let file = self.listening.get(old).and_then(|old| old.file);
         let replacement = file.map(|file| endpoints::replacement(&transport.endpoint, file)).transpose()?;
         match replacement.flatten() {
-            Some(replacement) => Ok(Socket::Beside(replacement)),
+            Some(replacement) => Ok(Socket::Beside(Box::new(replacement))),
             // There is nothing to take the place of.
             None => Ok(Socket::New(endpoints::listen(&transport.endpoint, &self.inherited).await?)),
         }
@@ -231,7 +231,7 @@ impl RunningNode {
             let Socket::Beside(replacement) = std::mem::replace(&mut one.socket, Socket::Present) else {
                 continue;
             };
-            let bound = endpoints::publish(replacement, &one.transport.endpoint)?;
+            let bound = endpoints::publish(*replacement, &one.transport.endpoint)?;
             replaced.extend(bound.file.map(|file| (number, file)));
             one.socket = Socket::New(bound);
         }
