@@ -38,6 +38,13 @@ pub(super) fn meeting(old: &ListenEndpoint, new: &ListenEndpoint) -> Meeting {
         }
         (ListenEndpoint::Tcp(_) | ListenEndpoint::Unix(_), _)
         | (_, ListenEndpoint::Tcp(_) | ListenEndpoint::Unix(_)) => Meeting::Apart,
+        (ListenEndpoint::Fd(old), ListenEndpoint::Fd(new)) => {
+            if (&old.name, old.fd) == (&new.name, new.fd) {
+                Meeting::Same
+            } else {
+                Meeting::Apart
+            }
+        }
         // How others get along is not known here, but that one is itself.
         (old, new) if old.type_name() == new.type_name() && same::endpoint(old, new) => Meeting::Same,
         _ => Meeting::Apart,
@@ -170,6 +177,12 @@ mod tests {
         };
         assert_eq!(meeting(&twisted("tcp:80", "here"), &twisted("tcp:80", "there")), Meeting::Same);
         assert_eq!(meeting(&twisted("tcp:80", "here"), &twisted("tcp:81", "here")), Meeting::Apart);
+        let inherited = |name: &str, accept_rate| {
+            let name = Some(name.to_owned());
+            ListenEndpoint::Fd(transom_config::FdListenConfig { name, accept_rate, ..Default::default() })
+        };
+        assert_eq!(meeting(&inherited("web", None), &inherited("web", Some(5))), Meeting::Same);
+        assert_eq!(meeting(&inherited("web", None), &inherited("raw", None)), Meeting::Apart);
         let tcp = ListenEndpoint::Tcp(at(80, ""));
         assert_eq!(meeting(&twisted("tcp:80", "here"), &tcp), Meeting::Same);
         assert_eq!(meeting(&tcp, &ListenEndpoint::Unix(path("/s"))), Meeting::Apart);
