@@ -259,7 +259,7 @@ map! {
 
 map! {
     /// Who may log in with a key.
-    pub struct CryptosignPrincipal = "cryptosign principal";
+    pub struct CryptosignPrincipal = "cryptosign principal", check = reader::auth::check_principal;
     required {
         /// The public keys, 64 hex digits each.
         authorized_keys: Vec<String> => list(reader::auth::public_key());

@@ -53,7 +53,7 @@ macro_rules! map {
                 fn read_fields(map: &Map<'_>) -> Option<Self> {
                     #[allow(clippy::needless_update, reason = "not every map has hooks")]
                     let hooks: Hooks<Self> = Hooks { $($hook: $hooked,)* ..Hooks::NONE };
-                    map.hook(hooks.trap, hooks.open);
+                    map.hook(hooks.trap, hooks.open, hooks.without);
                     /// Everything is read, and reported, before anything that is missing ends it.
                     struct Read {
                         $($( $rf: Option<$rt>, )*)?
@@ -88,7 +88,7 @@ macro_rules! map {
                 fn define(definition: &mut Definition) {
                     #[allow(clippy::needless_update, reason = "not every map has hooks")]
                     let hooks: Hooks<Self> = Hooks { $($hook: $hooked,)* ..Hooks::NONE };
-                    definition.describe(concat!($($doc, "\n",)*), hooks.open, hooks.one_of);
+                    definition.describe(concat!($($doc, "\n",)*), &hooks);
                     $($( definition.required(
                         $crate::define::map!(@key $rf $($rk)?), concat!($($rdoc, "\n",)*), of::<$rt, _>(&$rkind),
                         $crate::define::map!(@status $($rstatus)?)); )*)?
@@ -179,7 +179,7 @@ macro_rules! choice {
                 fn define(definition: &mut Definition) {
                     #[allow(clippy::needless_update, reason = "not every choice has hooks")]
                     let hooks = ChoiceHooks { $($hook: $hooked,)* ..ChoiceHooks::NONE };
-                    definition.describe(concat!($($doc, "\n",)*), false, &[]);
+                    definition.describe(concat!($($doc, "\n",)*), &Hooks::<Self>::NONE);
                     definition.default_type = hooks.default;
                     $( definition.variant(
                         $word, $vwhat, concat!($($vdoc, "\n",)*), $crate::define::map!(@owned_status $($status)?),
@@ -269,7 +269,7 @@ macro_rules! switches {
                 }
 
                 fn define(definition: &mut Definition) {
-                    definition.describe(concat!($($doc, "\n",)*), false, &[]);
+                    definition.describe(concat!($($doc, "\n",)*), &Hooks::<Self>::NONE);
                     $( definition.optional(
                         stringify!($key), concat!($($kdoc, "\n",)*), &flag(), &false, &Status::Works); )+
                 }

@@ -95,7 +95,7 @@ map! {
         /// What is done on a change.
         action: WatchAction = WatchAction::Restart => word();
         /// Seconds to wait for more changes.
-        timeout: u32 = 1 => int(0..=86_400);
+        timeout: Json = Json::from(1) => reader::proxy::number();
     }
 }
 

@@ -104,7 +104,7 @@ map! {
 
 map! {
     /// A Flash policy file.
-    pub struct FlashPolicyConfig = "flashpolicy transport";
+    pub struct FlashPolicyConfig = "flashpolicy transport", without = &["max_connections"];
     optional {
         /// The domain that is let in.
         allowed_domain: String = "*".to_owned() => text();
@@ -117,7 +117,7 @@ map! {
 
 map! {
     /// WebSocket without WAMP that echoes.
-    pub struct TesteeConfig = "websocket.testee transport";
+    pub struct TesteeConfig = "websocket.testee transport", without = &["max_connections"];
     optional {
         /// The `ws://` or `wss://` URL shown on the status page.
         url: Option<String> = None => some(reader::websocket::server_url());
@@ -130,7 +130,7 @@ map! {
 
 map! {
     /// Bytes that are echoed.
-    pub struct StreamTesteeConfig = "stream.testee transport";
+    pub struct StreamTesteeConfig = "stream.testee transport", without = &["max_connections"];
     optional {
         /// Log more of this transport.
         debug: bool = false => flag();

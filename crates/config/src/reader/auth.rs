@@ -3,12 +3,11 @@
 use serde_json::Value as Json;
 
 use super::describe::Shape;
-use super::finding::Severity;
 use super::kind::{Kind, Text, map, regular};
 use super::map::Map;
 use super::val::Val;
 use super::writer::Writer;
-use crate::{AnonymousConfig, AuthConfig, CryptosignStatic, TlsPrincipal, WampCraUser};
+use crate::{AnonymousConfig, AuthConfig, CryptosignPrincipal, CryptosignStatic, TlsPrincipal, WampCraUser};
 
 /// `auth` of a transport: an empty map means the same as none.
 pub(crate) fn auth() -> Auth {
@@ -124,7 +123,7 @@ pub(crate) fn check_tls_principal(principal: &mut TlsPrincipal, map: &Map<'_>) {
     }
 }
 
-pub(crate) fn check_cryptosign(config: &mut CryptosignStatic, map: &Map<'_>) {
+pub(crate) fn check_cryptosign(_: &mut CryptosignStatic, map: &Map<'_>) {
     match (map.has("principals"), map.has("trustroots")) {
         (false, false) => map.missing("principals", None),
         (true, true) => {
@@ -132,11 +131,15 @@ pub(crate) fn check_cryptosign(config: &mut CryptosignStatic, map: &Map<'_>) {
         }
         _ => {}
     }
-    for (authid, principal) in config.principals.iter().flatten() {
-        if principal.authorized_keys.is_empty() {
-            let message = format!("{authid:?} has no authorized key and can never log in");
-            map.cx.note(Severity::Warning, principal.place.clone(), map.token, message, None);
-        }
+}
+
+pub(crate) fn check_principal(principal: &mut CryptosignPrincipal, map: &Map<'_>) {
+    // Those that are wrong are not among them, so what is written counts.
+    if principal.authorized_keys.is_empty()
+        && let Some(keys) = map.peek("authorized_keys")
+        && keys.is_empty_list()
+    {
+        keys.warn("without any key, nobody can log in as this", None);
     }
 }
 

@@ -162,6 +162,8 @@ pub struct Definition {
     pub open: bool,
     /// At least one of these groups of keys must be there.
     pub one_of: &'static [&'static str],
+    /// Keys of the choice around it that this variant does not have.
+    pub(crate) without: &'static [&'static str],
 }
 
 /// A key of a map.
@@ -195,13 +197,16 @@ pub struct Variant {
 }
 
 impl Definition {
-    pub(crate) fn describe(&mut self, text: &str, open: bool, one_of: &'static [&'static str]) {
+    pub(crate) fn describe<T>(&mut self, text: &str, hooks: &Hooks<T>) {
         if self.text.is_empty() {
             self.text = plain(text);
         }
-        self.open |= open;
-        if !one_of.is_empty() {
-            self.one_of = one_of;
+        self.open |= hooks.open;
+        if !hooks.one_of.is_empty() {
+            self.one_of = hooks.one_of;
+        }
+        if !hooks.without.is_empty() {
+            self.without = hooks.without;
         }
     }
 
@@ -271,10 +276,13 @@ pub(crate) struct Hooks<T> {
     pub(crate) open: bool,
     /// At least one of these keys must be there: `check` reports it, the schema says it.
     pub(crate) one_of: &'static [&'static str],
+    /// Keys of the choice around it that this variant does not have.
+    pub(crate) without: &'static [&'static str],
 }
 
 impl<T> Hooks<T> {
-    pub(crate) const NONE: Self = Self { check: |_, _| {}, trap: |_| None, open: false, one_of: &[] };
+    pub(crate) const NONE: Self =
+        Self { check: |_, _| {}, trap: |_| None, open: false, one_of: &[], without: &[] };
 }
 
 /// What a choice does besides looking at the word.

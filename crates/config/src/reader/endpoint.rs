@@ -185,7 +185,9 @@ impl Kind for ListeningPort {
     type Value = u16;
 
     fn read(&self, value: &Val<'_>) -> Option<u16> {
-        let Some(text) = value.as_str() else { return port().read(value) };
+        let Some(text) = value.as_str() else {
+            return port().read(&value.or("\"$NAME\" of an environment variable"));
+        };
         let Some(name) = variable(text) else {
             let hint = text.trim().parse::<u16>().is_ok().then_some("write it as a number");
             value.invalid_value("must be an int (1..65535) or \"$NAME\" of an environment variable", hint);
@@ -316,10 +318,10 @@ pub(crate) fn check_unix(config: &mut UnixListenConfig, map: &Map<'_>) {
     }
 }
 
-pub(crate) fn check_fd(config: &mut FdListenConfig, map: &Map<'_>) {
-    match (&config.name, config.fd) {
-        (None, None) => map.missing("name", Some("or its number as \"fd\"")),
-        (Some(_), Some(_)) => map.conflict("fd", "give either \"name\" or \"fd\", not both", None),
+pub(crate) fn check_fd(_: &mut FdListenConfig, map: &Map<'_>) {
+    match (map.has("name"), map.has("fd")) {
+        (false, false) => map.missing("name", Some("or its number as \"fd\"")),
+        (true, true) => map.conflict("fd", "give either \"name\" or \"fd\", not both", None),
         _ => {}
     }
 }

@@ -18,22 +18,56 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         let full = error.to_string();
         let message = full.split(" at line ").next().unwrap_or(&full);
-        let token = lines.at(error.line().max(1), error.column());
-        let before = text.get(..token.start as usize).unwrap_or_default().trim_end();
-        let hint = if before.ends_with(',')
-            && text.get(token.start as usize..).is_some_and(|t| t.starts_with(['}', ']']))
+        let mut token = lines.at(error.line().max(1), error.column());
+        let (before, after) = text.split_at_checked(token.start as usize).unwrap_or((text, ""));
+        let mut hint = None;
+        let in_text = message.starts_with("control character");
+        if before.trim_end().ends_with(',') && after.starts_with(['}', ']']) {
+            hint = Some("remove the comma before it");
+        } else if after.starts_with(['/', '#']) {
+            hint = Some("JSON has no comments");
+        } else if after.starts_with('\'') {
+            hint = Some("JSON has double quotes only");
+        } else if let Some((end, _)) = after.char_indices().find(|(_, c)| c.is_control()).filter(|_| in_text)
+            && !after.get(end..).is_some_and(|rest| rest.starts_with(['\n', '\r']))
         {
-            Some("remove the comma before it")
-        } else if text.contains("//") || text.contains("/*") {
-            Some("JSON has no comments")
-        } else {
-            None
-        };
+            token = lines.point(token.start as usize + end);
+            hint = Some("write it as \\t or \\u and four hex digits");
+        } else if (in_text || message.starts_with("EOF"))
+            && let Some(open) = last_open(before)
+        {
+            // Where it began says more than where it should have ended at the latest.
+            token = lines.point(open);
+            hint = Some("it is not closed");
+        }
         let message = format!("invalid JSON: {message}");
         return Err(SyntaxError { token, message, hint: hint.map(str::to_owned) });
     }
     let mut walk = Walk { text, lines, pos: 0, nodes: 0 };
     walk.value(0)
+}
+
+/// The innermost bracket or quote that is still open at the end of a text.
+fn last_open(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if quoted && !escaped => {
+                quoted = false;
+                open.pop();
+            }
+            b'"' if !quoted => {
+                quoted = true;
+                open.push(at);
+            }
+            b'{' | b'[' if !quoted => open.push(at),
+            b'}' | b']' if !quoted => _ = open.pop(),
+            _ => {}
+        }
+        escaped = quoted && byte == b'\\' && !escaped;
+    }
+    open.pop()
 }
 
 struct Walk<'a, 't> {

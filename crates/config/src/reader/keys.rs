@@ -91,7 +91,7 @@ impl Definition {
             status: Status::Works,
         };
         let mut keys = vec![kind];
-        keys.extend(self.keys.iter().cloned());
+        keys.extend(self.keys.iter().filter(|key| !own.without.contains(&key.name)).cloned());
         keys.extend(own.keys);
         Self {
             text: variant.text.clone(),
@@ -100,6 +100,7 @@ impl Definition {
             default_type: None,
             open: self.open || own.open,
             one_of: own.one_of,
+            without: &[],
         }
     }
 }

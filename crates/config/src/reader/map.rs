@@ -28,6 +28,8 @@ pub(crate) struct Map<'t> {
     what: RefCell<Cow<'static, str>>,
     entries: &'t [Entry],
     known: RefCell<Vec<&'static str>>,
+    /// Keys that were asked for and yet do not exist.
+    without: Cell<&'static [&'static str]>,
     traps: RefCell<Vec<Trap>>,
     open: Cell<bool>,
     /// What it is could not be told, so nothing can be said about its keys.
@@ -49,6 +51,7 @@ impl<'t> Map<'t> {
             what: RefCell::new(what),
             entries,
             known: RefCell::default(),
+            without: Cell::default(),
             traps: RefCell::default(),
             open: Cell::new(false),
             unclear: Cell::new(false),
@@ -59,9 +62,12 @@ impl<'t> Map<'t> {
         self.what.borrow().clone()
     }
 
-    pub(crate) fn hook(&self, trap: Trap, open: bool) {
+    pub(crate) fn hook(&self, trap: Trap, open: bool, without: &'static [&'static str]) {
         self.traps.borrow_mut().push(trap);
         self.open.set(self.open.get() || open);
+        if !without.is_empty() {
+            self.without.set(without);
+        }
     }
 
     /// The keys in file order, each with its token and value, whatever they are: for maps whose keys are names.
@@ -161,7 +167,7 @@ impl<'t> Map<'t> {
                 None
             }
             (None, Some(default)) => found(default),
-            (Some(value), _) => value.str().and_then(|word| {
+            (Some(value), _) => value.word(words.iter().map(|(word, _, _)| *word)).and_then(|word| {
                 let chosen = found(word);
                 match chosen {
                     None => value.none_of(words.iter().map(|(word, _, _)| *word), (hooks.trap)(word)),
@@ -235,7 +241,8 @@ impl<'t> Map<'t> {
             true => (Severity::Warning, "; it is ignored"),
             false => (Severity::Error, ""),
         };
-        let known = self.known.borrow();
+        let mut known = self.known.borrow_mut();
+        known.retain(|key| !self.without.get().contains(key));
         let absent: Vec<&str> = known.iter().copied().filter(|key| !self.has(key)).collect();
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let trap = || self.traps.borrow().iter().find_map(|trap| trap(&entry.key));

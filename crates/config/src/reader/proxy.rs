@@ -56,7 +56,7 @@ impl Kind for Tls {
         if value.is_map() {
             return map::<ProxyTls>().read(value).map(Some);
         }
-        value.bool().map(|on| on.then(ProxyTls::default))
+        value.or("map").bool().map(|on| on.then(ProxyTls::default))
     }
 
     fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {

@@ -135,7 +135,7 @@ pub(crate) fn settle_permission(permission: &mut Permission, map: &Map<'_>) {
         (permission.match_policy, permission.uri) = MatchPolicy::derive(&permission.uri);
     } else if permission.uri.contains('*') {
         let message = "with \"match\" a * in \"uri\" is an ordinary character, not a wildcard";
-        map.say_at_key(Severity::Warning, "uri", message, None);
+        map.peek("uri").into_iter().for_each(|uri| uri.warn(message, None));
     }
 }
 

@@ -181,18 +181,29 @@ fn mask_after(bytes: &mut [u8], after_key: usize) {
     }
 }
 
+/// Whether it is the configuration of an authentication method, one of which is called `ticket`.
+fn is_method(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Map(entries) if entries.iter().any(|entry| entry.key == "type"))
+}
+
 fn mask_values(bytes: &mut [u8], node: &Node, secret: bool) {
     match &node.kind {
         Kind::Map(entries) => {
             for entry in entries {
-                mask_values(bytes, &entry.value, secret || is_secret(&entry.key));
+                mask_values(
+                    bytes,
+                    &entry.value,
+                    secret || (is_secret(&entry.key) && !is_method(&entry.value)),
+                );
             }
         }
         Kind::List(items) => items.iter().for_each(|item| mask_values(bytes, item, secret)),
         Kind::Null | Kind::Bool(_) => {}
         Kind::Number(_) | Kind::Str(_) if secret => {
-            for byte in bytes.get_mut(node.token.start as usize..node.token.end as usize).unwrap_or_default()
-            {
+            let token = bytes.get_mut(node.token.start as usize..node.token.end as usize).unwrap_or_default();
+            // A block of YAML reaches up to what comes after it.
+            let end = token.trim_ascii_end().len();
+            for byte in token.iter_mut().take(end) {
                 if !matches!(*byte, b'"' | b'\'' | b'\n' | b'\r') {
                     *byte = b'*';
                 }

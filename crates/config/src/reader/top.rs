@@ -1,11 +1,10 @@
 //! The top level of a configuration.
 
 use super::describe::{Definition, KeyDefinition, Shape, Status};
-use super::kind::{Group, Kind};
+use super::kind::Group;
 use super::map::Map;
 use super::writer::Writer;
 use crate::DialectVersion;
-use crate::reader::kind::int;
 
 pub(crate) fn trap(key: &str) -> Option<String> {
     match key {
@@ -27,7 +26,7 @@ impl Group for Version {
         match map.get("version") {
             None => map.missing("version", Some("write \"version\": 2")),
             Some(value) => {
-                if int::<i64>(1..=2).read(&value) == Some(1) {
+                if value.int_that(|version| version == 1 || version == 2, "2") == Some(1) {
                     value.invalid_value(
                         "version 1 is too old and has to be upgraded to version 2",
                         Some("`transom upgrade` does that; by hand, permissions go under \"allow\""),

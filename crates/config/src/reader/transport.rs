@@ -131,7 +131,7 @@ impl<T: Fields> Kind for Section<T> {
 
     fn read(&self, value: &Val<'_>) -> Option<T> {
         let map = value.map(self.what)?;
-        map.hook(section_trap, false);
+        map.hook(section_trap, false, &[]);
         if let Some(value) = map.get("type")
             && let Some(text) = value.str()
             && text != self.word
@@ -214,9 +214,9 @@ impl Kind for WebSocketSection {
             let hint = match section_trap(key).or_else(|| websocket::trap(key)) {
                 Some(hint) => hint,
                 None if is_websocket(kind) => FORMS.to_owned(),
-                None => match (&kind.kind, nearest(key, Self::PLAIN)) {
-                    (tree::Kind::Map(_), _) | (_, None) => FORMS.to_owned(),
-                    (_, Some(near)) => format!("did you mean {near:?}?"),
+                None => match nearest(key, Self::PLAIN) {
+                    None => FORMS.to_owned(),
+                    Some(near) => format!("did you mean {near:?}?"),
                 },
             };
             let message = format!("unknown attribute {key:?} in universal.websocket section");

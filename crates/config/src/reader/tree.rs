@@ -87,6 +87,14 @@ impl Node {
         }
     }
 
+    /// Whether it is a scalar that is shown in full, whatever stands around it.
+    pub(crate) fn is_short(&self) -> bool {
+        match &self.kind {
+            Kind::Str(text) => text.len() <= 16,
+            _ => !self.is_nested(),
+        }
+    }
+
     fn is_nested(&self) -> bool {
         matches!(self.kind, Kind::List(_) | Kind::Map(_))
     }

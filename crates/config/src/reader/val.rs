@@ -88,6 +88,8 @@ pub(crate) struct Val<'t> {
     within: Cow<'static, str>,
     key: &'t str,
     secret: bool,
+    /// What it may be besides what its kind takes.
+    also: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -102,7 +104,7 @@ impl<'t> Val<'t> {
     /// The whole configuration.
     pub(crate) fn root(cx: &'t Cx<'t>, node: &'t Node) -> Self {
         let within = Cow::Borrowed("");
-        Self { cx, node, parent: Place::root(), step: Step::Root, within, key: "", secret: false }
+        Self { cx, node, parent: Place::root(), step: Step::Root, within, key: "", secret: false, also: None }
     }
 
     /// The value of a key in a map.
@@ -115,7 +117,13 @@ impl<'t> Val<'t> {
             within: map.what(),
             key: &entry.key,
             secret: is_secret(&entry.key),
+            also: None,
         }
+    }
+
+    /// The same value, which may be something else too: messages say so.
+    pub(crate) fn or(&self, also: &'static str) -> Self {
+        Self { also: Some(also), ..self.clone() }
     }
 
     /// Where it stands.
@@ -141,7 +149,9 @@ impl<'t> Val<'t> {
         match &self.node.kind {
             _ if self.secret => "***".to_owned(),
             Kind::Map(_) => "{…}".to_owned(),
-            Kind::List(items) if items.is_empty() => "[]".to_owned(),
+            Kind::List(items) if items.len() <= 4 && items.iter().all(Node::is_short) => {
+                self.node.to_json().to_string()
+            }
             Kind::List(_) => "[…]".to_owned(),
             Kind::Str(text) if text.chars().count() > 60 => {
                 format!("{:?}…", text.chars().take(60).collect::<String>())
@@ -162,7 +172,8 @@ impl<'t> Val<'t> {
     /// `invalid type T for …: must be …`
     pub(crate) fn invalid_type(&self, allowed: impl Display, hint: Option<&str>) {
         let found = self.node.type_name();
-        let message = format!("invalid type {found} for {}: must be {allowed}", self.label());
+        let message =
+            format!("invalid type {found} for {}: must be {allowed}{}", self.label(), self.or_also());
         self.say(Severity::Error, message, hint);
     }
 
@@ -170,6 +181,10 @@ impl<'t> Val<'t> {
     pub(crate) fn invalid_value(&self, why: impl Display, hint: Option<&str>) {
         let message = format!("invalid value {} for {}: {why}", self.shown(), self.label());
         self.say(Severity::Error, message, hint);
+    }
+
+    fn or_also(&self) -> String {
+        self.also.map_or_else(String::new, |also| format!(" or {also}"))
     }
 
     pub(crate) fn unsupported(&self, subject: &str, hint: Option<&str>) {
@@ -192,8 +207,16 @@ impl<'t> Val<'t> {
         matches!(self.node.kind, Kind::Map(_))
     }
 
+    pub(crate) fn is_bool(&self) -> bool {
+        matches!(self.node.kind, Kind::Bool(_))
+    }
+
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.node.kind, Kind::List(_))
+    }
+
+    pub(crate) fn is_empty_list(&self) -> bool {
+        matches!(&self.node.kind, Kind::List(items) if items.is_empty())
     }
 
     pub(crate) fn str(&self) -> Option<&'t str> {
@@ -225,11 +248,16 @@ impl<'t> Val<'t> {
     pub(crate) fn int(&self, range: &RangeInclusive<i64>) -> Option<i64> {
         let (least, most) = (*range.start(), *range.end());
         let allowed = if most == i64::MAX { format!("at least {least}") } else { format!("{least}..{most}") };
+        self.int_that(|value| range.contains(&value), &allowed)
+    }
+
+    /// An int that fits, which is `allowed` in words.
+    pub(crate) fn int_that(&self, fits: impl Fn(i64) -> bool, allowed: &str) -> Option<i64> {
         match &self.node.kind {
             Kind::Number(number) if !number.is_f64() => {
-                let value = number.as_i64().filter(|value| range.contains(value));
+                let value = number.as_i64().filter(|value| fits(*value));
                 if value.is_none() {
-                    self.invalid_value(format!("must be {allowed}"), None);
+                    self.invalid_value(format!("must be {allowed}{}", self.or_also()), None);
                 }
                 value
             }
@@ -243,7 +271,12 @@ impl<'t> Val<'t> {
 
     pub(crate) fn list(&self) -> Option<Vec<Val<'t>>> {
         let Kind::List(items) = &self.node.kind else {
-            self.invalid_type("list", None);
+            let hint = match &self.node.kind {
+                Kind::Null => None,
+                Kind::Map(_) => Some("put it in brackets: [{…}]".to_owned()),
+                _ => Some(format!("put it in brackets: [{}]", self.shown())),
+            };
+            self.invalid_type("list", hint.as_deref());
             return None;
         };
         let place = self.place();
@@ -255,6 +288,7 @@ impl<'t> Val<'t> {
             within: self.within.clone(),
             key: self.key,
             secret: self.secret,
+            also: None,
         };
         Some(items.iter().enumerate().map(item).collect())
     }
@@ -268,6 +302,14 @@ impl<'t> Val<'t> {
         Some(Map::new(self.cx, self.place(), self.node.token, what.into(), entries))
     }
 
+    /// The text, which must be one of a closed set of words.
+    pub(crate) fn word<'w>(&self, words: impl IntoIterator<Item = &'w str>) -> Option<&'t str> {
+        if self.as_str().is_none() {
+            self.invalid_type(one_of(words), None);
+        }
+        self.as_str()
+    }
+
     /// Says that a text is none of a closed set of words.
     pub(crate) fn none_of<'w>(&self, words: impl IntoIterator<Item = &'w str> + Clone, hint: Option<String>) {
         let near = || {
@@ -275,7 +317,7 @@ impl<'t> Val<'t> {
             Some(format!("did you mean {word:?}?"))
         };
         let hint = hint.or_else(near);
-        self.invalid_value(format!("must be {}", one_of(words.clone())), hint.as_deref());
+        self.invalid_value(format!("must be {}{}", one_of(words.clone()), self.or_also()), hint.as_deref());
     }
 }
 

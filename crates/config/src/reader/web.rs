@@ -175,11 +175,11 @@ pub(crate) fn json_trap(key: &str) -> Option<String> {
 
 pub(crate) fn check_static(_: &mut StaticConfig, map: &Map<'_>) {
     match (map.has("directory"), map.has("package") || map.has("resource")) {
-        (true, true) => map.say(
-            Severity::Error,
-            "invalid value: give either \"directory\" or \"package\" and \"resource\", not both",
-            None,
-        ),
+        (true, true) => {
+            let other = if map.has("package") { "package" } else { "resource" };
+            let why = "give either \"directory\" or \"package\" and \"resource\", not both";
+            map.conflict(other, why, None);
+        }
         (false, true) => {
             for key in ["package", "resource"].into_iter().filter(|key| !map.has(key)) {
                 map.missing(key, None);
@@ -287,7 +287,7 @@ impl Kind for Templates {
         if value.is_map() {
             return map::<WapPackage>().read(value).map(WapTemplates::Package);
         }
-        path().read(value).map(WapTemplates::Directory)
+        path().read(&value.or("map")).map(WapTemplates::Directory)
     }
 
     fn write(&self, value: &WapTemplates, out: &Writer) -> Option<Json> {

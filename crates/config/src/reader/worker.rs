@@ -57,7 +57,8 @@ fn is_disabled(worker: &Val<'_>) -> bool {
     let disabled = || {
         let options = worker.map("worker")?.peek("options")?;
         let disabled = options.is_map().then(|| options.map("worker options"))??.peek("disabled")?;
-        Disabled.read(&disabled)
+        // Anything else has been reported where the options were read.
+        (disabled.is_bool() || disabled.as_str().is_some()).then(|| Disabled.read(&disabled))?
     };
     disabled().unwrap_or(false)
 }
@@ -74,7 +75,7 @@ impl Kind for Disabled {
                 Some(name) => Some((value.cx.env)(name).is_some_and(|value| !value.is_empty())),
                 None => Some(true),
             },
-            None => value.bool(),
+            None => value.or("str").bool(),
         }
     }
 
@@ -97,7 +98,10 @@ impl Kind for Inherit {
         if value.is_list() {
             return list(unchecked_text()).read(value).map(InheritedVariables::Named);
         }
-        value.bool().map(|all| if all { InheritedVariables::All } else { InheritedVariables::None })
+        value
+            .or("list")
+            .bool()
+            .map(|all| if all { InheritedVariables::All } else { InheritedVariables::None })
     }
 
     fn write(&self, value: &InheritedVariables, out: &Writer) -> Option<Json> {
@@ -123,10 +127,10 @@ impl Kind for Stdin {
         match value.as_str() {
             Some("close") => Some(GuestInput::Close),
             Some(_) => {
-                value.none_of(["close"], None);
+                value.or("map").none_of(["close"], None);
                 None
             }
-            None => map::<GuestValue>().read(value).map(GuestInput::Value),
+            None => map::<GuestValue>().read(&value.or("\"close\"")).map(GuestInput::Value),
         }
     }
 

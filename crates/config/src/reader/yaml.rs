@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle};
+use granit_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::source::{Lines, Token};
 use super::tree::{Entry, Kind, MAX_DEPTH, MAX_NODES, Node, SyntaxError};
@@ -35,6 +35,13 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
         let start = offset(text, span.start);
         let token = lines.token(start, offset(text, span.end));
         let fail = |message: &str| SyntaxError { token, message: message.to_owned(), hint: None };
+        // A tag stands in front of what it is about.
+        let wrong = |tag: &Tag, message: String| {
+            let tag = tag.original();
+            let at = text.get(..start).and_then(|before| before.rfind(&tag));
+            let token = at.map_or(token, |at| lines.token(at, at + tag.len()));
+            SyntaxError { token, message, hint: None }
+        };
         match event {
             Event::DocumentStart(..) => {
                 documents += 1;
@@ -44,19 +51,24 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
             }
             Event::Scalar(value, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let kind = match tag.as_deref().map(|tag| (tag.core_suffix(), tag.is_custom())) {
-                    Some((Some("str"), _)) => Kind::Str(value.into_owned()),
-                    Some((_, true)) => return Err(fail("invalid YAML: tags are not supported here")),
-                    _ if plain && !build.expects_key() => resolve(&value),
-                    _ => Kind::Str(value.into_owned()),
+                let kind = match tag.as_deref() {
+                    Some(tag) => tagged(&value, tag).map_err(|message| wrong(tag, message))?,
+                    None if plain && !build.expects_key() => resolve(&value),
+                    None => Kind::Str(value.into_owned()),
                 };
                 build.put(Node { token, kind }, anchor)?;
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(_, anchor, tag) => {
+                if let Some(tag) = tag.as_deref().filter(|tag| !tag.is_yaml_core_schema_tag("seq")) {
+                    return Err(wrong(tag, not_supported(tag)));
+                }
                 let token = lines.point(start);
                 build.open(Frame { token, anchor, body: Body::List(Vec::new()) })?;
             }
-            Event::MappingStart(style, anchor, _) => {
+            Event::MappingStart(style, anchor, tag) => {
+                if let Some(tag) = tag.as_deref().filter(|tag| !tag.is_yaml_core_schema_tag("map")) {
+                    return Err(wrong(tag, not_supported(tag)));
+                }
                 let flow = style == granit_parser::StructureStyle::Flow;
                 let token = lines.point(start);
                 build.open(Frame {
@@ -149,7 +161,9 @@ impl Build {
             Some(Body::List(items)) => items.push(node),
             Some(Body::Map { entries, key, .. }) => match (key.take(), node.kind) {
                 (Some((key, key_token)), kind) => {
-                    entries.push(Entry { key, key_token, value: Node { token: node.token, kind } });
+                    // Nothing has no token of its own.
+                    let token = if node.token.start == node.token.end { key_token } else { node.token };
+                    entries.push(Entry { key, key_token, value: Node { token, kind } });
                 }
                 (None, Kind::Str(text)) => *key = Some((text, node.token)),
                 (None, _) => return Err(fail("invalid YAML: a key is a single word here")),
@@ -183,6 +197,29 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
         }
     }
     Ok(own)
+}
+
+/// What a scalar with a tag means.
+fn tagged(word: &str, tag: &Tag) -> Result<Kind, String> {
+    let kind = match (tag.core_suffix(), resolve(word)) {
+        (Some("str"), _) => Kind::Str(word.to_owned()),
+        (Some("int"), Kind::Number(number)) if !number.is_f64() => Kind::Number(number),
+        (Some("float"), Kind::Number(number)) => {
+            let float = number.as_f64().and_then(serde_json::Number::from_f64);
+            float.map_or(Kind::Number(number), Kind::Number)
+        }
+        (Some("bool"), Kind::Bool(value)) => Kind::Bool(value),
+        (Some("null"), Kind::Null) => Kind::Null,
+        (Some("int" | "float" | "bool" | "null"), _) => {
+            return Err(format!("invalid YAML: the value does not fit its tag {}", tag.original()));
+        }
+        _ => return Err(not_supported(tag)),
+    };
+    Ok(kind)
+}
+
+fn not_supported(tag: &Tag) -> String {
+    format!("invalid YAML: the tag {} is not supported here", tag.original())
 }
 
 /// What a plain word means.
@@ -252,6 +289,10 @@ mod tests {
             ("a: +-5", r#"{"a":"+-5"}"#),
             ("a: ws://h:80/", r#"{"a":"ws://h:80/"}"#),
             ("a: !!str 5", r#"{"a":"5"}"#),
+            ("a: !!int '5'", r#"{"a":5}"#),
+            ("a: !!float 5", r#"{"a":5.0}"#),
+            ("a: !!seq [!!bool yes, !!null '']", r#"{"a":[true,null]}"#),
+            ("!!map {!!str 8080: x}", r#"{"8080":"x"}"#),
             ("a:", r#"{"a":null}"#),
             ("8080: x", r#"{"8080":"x"}"#),
             ("", "null"),
@@ -267,7 +308,11 @@ mod tests {
         let table = [
             ("a: 1\n---\nb: 2", "invalid YAML: a configuration is one document"),
             ("? [a, b]\n: c", "invalid YAML: a key is a single word here"),
-            ("a: !python/object x", "invalid YAML: tags are not supported here"),
+            ("a: !python/object x", "invalid YAML: the tag !python/object is not supported here"),
+            ("a: !!set {x, y}", "invalid YAML: the tag !!set is not supported here"),
+            ("a: !x [1]", "invalid YAML: the tag !x is not supported here"),
+            ("a: !!int x", "invalid YAML: the value does not fit its tag !!int"),
+            ("a: *x", "invalid YAML: while parsing node, found unknown anchor"),
             ("a: &x [*x]", "invalid YAML: an alias inside what it stands for"),
             ("a: {<<: 5}", "invalid YAML: `<<` takes a map or a list of maps"),
         ];

@@ -85,7 +85,7 @@ impl<T, K: Kind<Value = Option<T>>> Kind for OrNull<K> {
     type Value = Option<T>;
 
     fn read(&self, value: &Val<'_>) -> Option<Option<T>> {
-        if value.is_null() { Some(None) } else { self.kind.read(value) }
+        if value.is_null() { Some(None) } else { self.kind.read(&value.or("null")) }
     }
 
     fn write(&self, value: &Option<T>, out: &Writer) -> Option<Json> {
@@ -124,7 +124,7 @@ impl<K: Kind> Kind for List<K> {
 
     fn read(&self, value: &Val<'_>) -> Option<Vec<K::Value>> {
         if self.or_one && !value.is_list() {
-            return self.item.read(value).map(|item| vec![item]);
+            return self.item.read(&value.or("list")).map(|item| vec![item]);
         }
         let items = value.list()?;
         if items.len() < self.length.0 {

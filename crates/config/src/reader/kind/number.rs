@@ -212,13 +212,10 @@ impl<T: Copy + PartialEq> Kind for ValueOf<T> {
     type Value = T;
 
     fn read(&self, value: &Val<'_>) -> Option<T> {
-        let number = value.int(&(i64::MIN..=i64::MAX))?;
-        let found = self.values.iter().find(|(known, _)| *known == number);
-        if found.is_none() {
-            let known: Vec<_> = self.values.iter().map(|(known, _)| known.to_string()).collect();
-            value.invalid_value(format!("must be {}", known.join(" or ")), None);
-        }
-        found.map(|(_, meaning)| *meaning)
+        let known: Vec<_> = self.values.iter().map(|(known, _)| known.to_string()).collect();
+        let find =
+            |number| self.values.iter().find(|(known, _)| *known == number).map(|(_, meaning)| *meaning);
+        find(value.int_that(|number| find(number).is_some(), &known.join(" or "))?)
     }
 
     fn write(&self, value: &T, _: &Writer) -> Option<Json> {

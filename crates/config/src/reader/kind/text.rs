@@ -114,7 +114,7 @@ impl<T: Words> Kind for Word<T> {
     type Value = T;
 
     fn read(&self, value: &Val<'_>) -> Option<T> {
-        let text = value.str()?;
+        let text = value.word(self.words().map(|(word, ..)| *word))?;
         let Some((_, meaning, _, status)) = self.words().find(|(word, ..)| *word == text) else {
             value.none_of(self.words().map(|(word, ..)| *word), (self.hint)(text));
             return None;
@@ -234,7 +234,7 @@ impl Kind for SecretText {
                     "invalid value ${{{name}}} for {}: the environment variable {name} is not set",
                     value.label()
                 ),
-                Some("without it nobody could ever log in"),
+                Some("set it where the node is started"),
             );
         }
         found.map(|secret| Secret::new(&secret))
