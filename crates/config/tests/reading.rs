@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod reading {
+    mod cross;
     mod findings;
     mod good;
     mod robust;
     mod shapes;
+    mod shown;
     mod support;
 }
