@@ -1,12 +1,32 @@
 //! Shared by the tests: reading a text in a made-up surrounding.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use transom_config::{Context, Format, Loaded, Node, Purpose, parse_str};
 
 /// Whether files with expectations are to be written instead of compared.
 pub(crate) fn bless() -> bool {
     std::env::var_os("TRANSOM_BLESS").is_some_and(|value| value == "1")
+}
+
+/// A configuration in `tests/data`.
+pub(crate) struct Sample {
+    pub(crate) path: PathBuf,
+    pub(crate) format: Format,
+    pub(crate) text: String,
+}
+
+/// All of them, by name.
+pub(crate) fn samples() -> Vec<Sample> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let mut samples = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(format) = Format::of(&path) else { continue };
+        samples.push(Sample { text: std::fs::read_to_string(&path).unwrap(), path, format });
+    }
+    samples.sort_by(|a, b| a.path.cmp(&b.path));
+    samples
 }
 
 /// The environment of all tests.
