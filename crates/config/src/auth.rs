@@ -46,11 +46,11 @@ map! {
     pub struct AnonymousConfig = "anonymous authentication", check = reader::auth::check_anonymous;
     optional {
         /// The role given.
-        role: String = "anonymous".to_owned() => text();
+        role: String = "anonymous".to_owned() => filled();
         /// The authid given; without it, a random serial for each session.
-        authid: Option<String> = None => some(text());
+        authid: Option<String> = None => some(filled());
         /// The realm for clients that name none; without it they are refused.
-        realm: Option<String> = None => some(reader::realm::realm_name());
+        realm: Option<String> = None => some(filled());
     }
 }
 
@@ -63,11 +63,11 @@ map! {
     }
     optional {
         /// The realm of the procedure; without it, the one that the client asks for.
-        authenticator_realm["authenticator-realm"]: Option<String> = None => some(text());
+        authenticator_realm["authenticator-realm"]: Option<String> = None => some_or_null(filled());
         /// The role of the session that calls it.
-        authenticator_role["authenticator-role"]: String = "trusted".to_owned() => text();
+        authenticator_role["authenticator-role"]: String = "trusted".to_owned() => filled();
         /// The role given when the procedure names none.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -80,11 +80,11 @@ map! {
     }
     optional {
         /// Passed to it as it is.
-        config: Option<JsonMap<String, Json>> = None => some(reader::realm::JsonObject);
+        config: Option<JsonMap<String, Json>> = None => some_or_null(reader::realm::JsonObject);
         /// Let it reach the controller.
         expose_controller: bool = false => flag();
         /// The role given when it names none.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -110,7 +110,7 @@ map! {
     }
     optional {
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -123,7 +123,7 @@ map! {
     }
     optional {
         /// The role given.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
     }
 }
 
@@ -148,7 +148,7 @@ map! {
     }
     optional {
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -161,13 +161,13 @@ map! {
     }
     optional {
         /// The role given.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
         /// The salt.
         salt: Option<String> = None => some(unchecked_text());
         /// Rounds of PBKDF2.
         iterations: Option<u32> = None => some(int(1..=10_000_000));
         /// Bytes of the derived key.
-        keylen: Option<usize> = None => some(size(1..=1_024));
+        keylen: Option<usize> = None => some(size(1..=1_048_576));
     }
 }
 
@@ -193,7 +193,7 @@ map! {
     }
     optional {
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -216,7 +216,7 @@ map! {
     }
     optional {
         /// The role given.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
     }
 }
 
@@ -253,7 +253,7 @@ map! {
         trustroots: Option<Vec<(String, CryptosignTrustRoot)>> = None =>
             some(dict("cryptosign trustroots", ("a realm", None), |_, _, _| true, map())), unsupported();
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -266,9 +266,9 @@ map! {
     }
     optional {
         /// The role given.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
         /// The realm given, whatever the client asks for.
-        realm: Option<String> = None => some(text());
+        realm: Option<String> = None => some(filled());
     }
 }
 
@@ -279,11 +279,11 @@ map! {
         /// The file with its certificate.
         certificate: Option<PathBuf> = None => some(path());
         /// Its address.
-        trustroot: Option<String> = None => some(text());
+        trustroot: Option<String> = None => some(filled());
         /// The role given.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
         /// The realm given.
-        realm: Option<String> = None => some(text());
+        realm: Option<String> = None => some(filled());
     }
 }
 
@@ -305,7 +305,7 @@ map! {
     }
     optional {
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some(text());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -331,32 +331,36 @@ map! {
 
 choice! {
     /// Proxies that prove nothing.
-    pub enum AnonymousProxyAuth = "anonymous-proxy authentication";
+    pub enum AnonymousProxyAuth = "anonymous-proxy authentication", trap = reader::auth::anonymous_type_trap;
     /// As configured here.
     "static" => Static(AnonymousProxyStatic) = "static anonymous-proxy authentication";
+    /// As a procedure says.
+    "dynamic" => Dynamic(DynamicAuth) = "dynamic anonymous-proxy authentication",
+        unsupported_but("a proxy says who a client is: \"type\": \"static\"");
 }
 
 map! {
     /// Proxies that prove nothing.
-    pub struct AnonymousProxyStatic = "anonymous-proxy authentication", open = true;
-    optional {}
+    pub struct AnonymousProxyStatic = "anonymous-proxy authentication";
+    optional {
+        /// Nothing.
+        role: Option<String> = None => some(filled()), without_effect("a proxy says who a client is");
+        /// Nothing.
+        authid: Option<String> = None => some(filled()), without_effect("a proxy says who a client is");
+        /// Nothing.
+        realm: Option<String> = None => some(filled()), without_effect("a proxy says who a client is");
+    }
 }
 
 choice! {
     /// Proxies with an Ed25519 key.
     pub enum CryptosignProxyAuth = "cryptosign-proxy authentication";
     /// As configured here.
-    "static" => Static(CryptosignProxyStatic) = "static cryptosign-proxy authentication";
-}
-
-map! {
-    /// Proxies with an Ed25519 key.
-    pub struct CryptosignProxyStatic = "cryptosign-proxy authentication", open = true;
-    optional {
-        /// The proxies, by authid.
-        principals: Vec<(String, CryptosignPrincipal)> = Vec::new() =>
-            dict("cryptosign-proxy principals", ("an authid", None), |_, _, _| true, map());
-        /// The public keys, 64 hex digits each.
-        authorized_keys: Vec<String> = Vec::new() => list(reader::auth::public_key());
-    }
+    "static" => Static(CryptosignStatic) = "static cryptosign-proxy authentication";
+    /// As a procedure says.
+    "dynamic" => Dynamic(DynamicAuth) = "dynamic cryptosign-proxy authentication",
+        unsupported_but("configure the keys of proxies: \"type\": \"static\"");
+    /// As Python code says.
+    "function" => Function(FunctionAuth) = "function cryptosign-proxy authentication",
+        unsupported_but("configure the keys of proxies: \"type\": \"static\"");
 }

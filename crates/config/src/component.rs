@@ -1,6 +1,6 @@
 //! Components: application code in a router or container worker.
 
-use serde_json::Value as Json;
+use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::ConnectTransport;
 use crate::define::{choice, map, words};
@@ -29,7 +29,7 @@ map! {
         /// Unique in the worker.
         id: String = String::new() => id("component", |ids| &ids.component, false);
         /// The role it joins as.
-        role: String = "anonymous".to_owned() => text();
+        role: String = "anonymous".to_owned() => filled();
         /// Passed to it as it is.
         extra: Option<Json> = None => some(any());
         /// Connections that it uses.
@@ -48,7 +48,7 @@ map! {
         /// Unique in the worker.
         id: String = String::new() => id("component", |ids| &ids.component, false);
         /// The role it joins as.
-        role: String = "anonymous".to_owned() => text();
+        role: String = "anonymous".to_owned() => filled();
         /// Functions called on events of the session.
         callbacks: ComponentCallbacks = ComponentCallbacks::default() => map();
         /// Passed to it as it is.
@@ -93,7 +93,7 @@ map! {
         /// How it connects.
         transport: ConnectTransport => map();
         /// How it proves who it is.
-        auth: Json => any();
+        auth: JsonMap<String, Json> => reader::realm::JsonObject;
     }
     optional {
         /// Unique in the worker.
@@ -110,13 +110,13 @@ map! {
     pub struct ComponentCallbacks = "component callbacks";
     optional {
         /// When it is connected.
-        connect: Option<String> = None => some(text());
+        connect: Option<String> = None => some_or_null(text());
         /// When it has joined its realm.
-        join: Option<String> = None => some(text());
+        join: Option<String> = None => some_or_null(text());
         /// When it has left its realm.
-        leave: Option<String> = None => some(text());
+        leave: Option<String> = None => some_or_null(text());
         /// When the connection is gone.
-        disconnect: Option<String> = None => some(text());
+        disconnect: Option<String> = None => some_or_null(text());
     }
 }
 

@@ -28,13 +28,10 @@ map! {
     /// Further settings of a guest.
     pub struct GuestOptions = "guest worker options";
     optional {
-        /// Leave the worker out, with a warning. A text means true, except for `${NAME}`: true if that environment
-        /// variable is there and not empty.
-        disabled: bool = false => reader::worker::Disabled;
         /// The environment of the process.
         env: Option<WorkerEnvironment> = None => some(map());
         /// The directory it is started in; without it, the node directory.
-        workdir: Option<PathBuf> = None => some(path());
+        workdir: Option<PathBuf> = None => some(folder());
         /// What it reads as its standard input.
         stdin: GuestInput = GuestInput::Close => reader::worker::Stdin;
         /// What becomes of its standard output.
@@ -91,7 +88,7 @@ map! {
     pub struct GuestWatch = "guest watch", open = true;
     optional {
         /// Directories that are watched.
-        directories: Vec<PathBuf> = Vec::new() => list(path());
+        directories: Vec<PathBuf> = Vec::new() => list(folder());
         /// What is done on a change.
         action: WatchAction = WatchAction::Restart => word();
         /// Seconds to wait for more changes.

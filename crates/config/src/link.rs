@@ -16,7 +16,7 @@ map! {
         /// Unique in the realm.
         id: Option<String> = None => some(name_of(false));
         /// Who it is at the other router.
-        authid: Option<String> = None => some(text());
+        authid: Option<String> = None => some_or_null(filled());
         /// Sessions of these are not forwarded.
         exclude_authid: Vec<String> = Vec::new() => list(unchecked_text());
         /// Events of this realm go to the other.

@@ -21,11 +21,12 @@ map! {
     }
     optional {
         /// The role of clients that prove nothing.
-        role: Option<String> = None => some(text());
+        role: Option<String> = None => some(filled());
         /// Who may connect. Absent or empty: everybody, as `anonymous`.
         auth: Option<AuthConfig> = None => reader::auth::auth();
         /// How payloads become arguments of events, by the beginning of the topic's URI; the longest counts.
-        payload_mapping: Vec<(String, PayloadMapping)> = Vec::new() =>
+        payload_mapping: Vec<(String, PayloadMapping)> =
+            vec![(String::new(), PayloadMapping::Passthrough(PassthroughMapping::default()))] =>
             dict("payload_mapping", ("the beginning of a URI", None), |_, _, _| true, map());
     }
 }
@@ -43,13 +44,13 @@ choice! {
 
 map! {
     /// An MQTT payload that is passed on as it is.
-    pub struct PassthroughMapping = "passthrough payload mapping";
+    pub struct PassthroughMapping = "passthrough payload mapping", open = true;
     optional {}
 }
 
 map! {
     /// An MQTT payload that holds arguments in a serializer of WAMP.
-    pub struct NativeMapping = "native payload mapping";
+    pub struct NativeMapping = "native payload mapping", open = true;
     required {
         /// The serializer.
         serializer: MappedSerializer => word();
@@ -71,7 +72,7 @@ words! {
 
 map! {
     /// An MQTT payload that procedures encode and decode.
-    pub struct DynamicMapping = "dynamic payload mapping";
+    pub struct DynamicMapping = "dynamic payload mapping", open = true;
     required {
         /// The procedure that makes a payload.
         encoder: String => text();
@@ -80,6 +81,6 @@ map! {
     }
     optional {
         /// The realm of the procedures; without it, that of the transport.
-        realm: Option<String> = None => some(reader::realm::realm_name());
+        realm: Option<String> = None => some_or_null(reader::realm::realm_name());
     }
 }

@@ -116,7 +116,7 @@ map! {
     pub struct ManholeUser = "manhole user";
     required {
         /// The name.
-        user: String => text();
+        user: String => filled();
         /// The password.
         password: Secret => secret(false);
     }

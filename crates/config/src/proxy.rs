@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::define::{choice, map};
-use crate::{ConnectSerializer, IpVersion};
-use crate::{RawSocketOptions, Serializer, Transport, UnixConnectConfig, WebSocketOptions, WorkerOptions};
+use crate::{
+    ConnectSerializer, IpVersion, RawSocketOptions, Serializer, TlsVersion, Transport, UnixConnectConfig,
+    WebSocketOptions, WorkerOptions,
+};
 
 map! {
     /// Transports whose sessions are relayed to routers.
@@ -16,7 +18,7 @@ map! {
         /// Unique in the node.
         id: String = String::new() => id("worker", |ids| &ids.worker, false);
         /// Further settings.
-        options: WorkerOptions = WorkerOptions::default() => map_as("proxy worker options");
+        options: WorkerOptions = WorkerOptions::default() => map_as("proxy worker options").open();
         /// How routers are reached, by name.
         connections: Vec<(String, ProxyConnection)> = Vec::new() =>
             dict("proxy connections", ("a name", None), |_, _, _| true, map());
@@ -157,6 +159,8 @@ map! {
         version: IpVersion = IpVersion::V4 => reader::endpoint::ip_version();
         /// Time for the whole connect; 0: no limit.
         timeout: Option<Duration> = Some(Duration::from_secs(10)) => seconds(0..=600);
+        /// TCP keepalive: so long may a connection be idle before it is probed, three times in that time again; 0: never.
+        keepalive["keepalive_s"]: Option<Duration> = Some(Duration::from_secs(60)) => seconds(0..=32_767);
         /// Speak TLS; `true`: with the system's authorities and the name of the host.
         tls: Option<ProxyTls> = None => reader::proxy::Tls;
     }
@@ -176,6 +180,8 @@ map! {
         key: Option<PathBuf> = None => some(path());
         /// The client certificate, PEM, with its chain.
         certificate: Option<PathBuf> = None => some(path());
+        /// The least version of TLS.
+        min_version: TlsVersion = TlsVersion::V1_2 => reader::tls::version();
     }
 }
 

@@ -20,11 +20,11 @@ map! {
         /// Further settings.
         options: RealmOptions = RealmOptions::default() => map();
         /// What is kept of events and calls.
-        store: Option<RealmStore> = None => some(map()), unsupported();
+        store: Option<RealmStore> = None => some_or_null(map()), unsupported_if_used();
         /// Statistics about sessions, published as `wamp.session.on_stats`.
-        stats: Option<RealmStats> = None => some(map()), unsupported();
-        /// Schemas that payloads are checked against.
-        inventory: Option<Inventory> = None => some(map()), unsupported();
+        stats: Option<RealmStats> = None => some_or_null(map()), unsupported_if_used();
+        /// Schemas that payloads could be checked against.
+        inventory: Option<Inventory> = None => some_or_null(map()), warned_of("payloads are not checked against schemas");
         /// Links to realms of other routers.
         rlinks: Vec<RouterLink> = Vec::new() => list(map()), unsupported_if_used();
     }
@@ -220,14 +220,22 @@ choice! {
     pub enum RealmStore = "realm store", trap = reader::realm::store_trap;
     /// In memory.
     "memory" => Memory(MemoryStore) = "realm store of type \"memory\"";
+    /// In a database.
+    "cfxdb" => Database(DatabaseStore) = "realm store of type \"cfxdb\"", unsupported_but("use a store of type \"memory\"");
+}
+
+map! {
+    /// What is kept in a database. Nothing of it is looked at.
+    pub struct DatabaseStore = "realm store", open = true;
+    optional {}
 }
 
 map! {
     /// What is kept in memory.
-    pub struct MemoryStore = "realm store";
+    pub struct MemoryStore = "realm store", open = true;
     optional {
         /// How many events or calls are kept for each, unless it says otherwise.
-        limit: usize = 100 => int(1..=i64::MAX);
+        limit: usize = 100 => count();
         /// Subscriptions whose last events are kept.
         event_history["event-history"]: Vec<StoredPattern> = Vec::new() => list(map_as("event history"));
         /// Procedures whose calls are kept while every callee is at its limit of concurrent calls.
@@ -237,7 +245,7 @@ map! {
 
 map! {
     /// Topics or procedures of which something is kept.
-    pub struct StoredPattern = "stored pattern";
+    pub struct StoredPattern = "stored pattern", open = true;
     required {
         /// The topic or procedure.
         uri: String => unchecked_text();
@@ -246,13 +254,13 @@ map! {
         /// How it is compared.
         match_policy["match"]: MatchPolicy = MatchPolicy::Exact => word();
         /// How many are kept; without it, as the store says.
-        limit: Option<usize> = None => some(int(1..=i64::MAX));
+        limit: Option<usize> = None => some(count());
     }
 }
 
 map! {
     /// Statistics about sessions.
-    pub struct RealmStats = "realm stats", check = reader::realm::check_stats,
+    pub struct RealmStats = "realm stats", open = true, check = reader::realm::check_stats,
         one_of = &["trigger_after_rated_messages", "trigger_after_duration"];
     optional {
         /// Bytes that count as one rated message; an even number.
@@ -277,7 +285,7 @@ choice! {
 
 map! {
     /// FlatBuffers schemas in files.
-    pub struct CatalogInventory = "realm inventory";
+    pub struct CatalogInventory = "realm inventory", open = true;
     required {
         /// The files.
         catalogs: Vec<InventoryCatalog> => list(map());
@@ -286,7 +294,7 @@ map! {
 
 map! {
     /// A file with FlatBuffers schemas.
-    pub struct InventoryCatalog = "inventory catalog";
+    pub struct InventoryCatalog = "inventory catalog", open = true;
     required {
         /// Its name.
         name: String => text();

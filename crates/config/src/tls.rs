@@ -28,7 +28,7 @@ map! {
         /// Parameters for finite-field Diffie-Hellman, PEM.
         dhparam: Option<PathBuf> = None => some(path());
         /// The least version of TLS.
-        min_version: TlsVersion = TlsVersion::V1_2 => word();
+        min_version: TlsVersion = TlsVersion::V1_2 => reader::tls::version();
         /// Let clients resume earlier sessions.
         session_tickets: bool = true => flag();
         /// Read the files again when they change.
@@ -87,6 +87,6 @@ map! {
         /// The client certificate, PEM, with its chain.
         certificate: Option<PathBuf> = None => some(path());
         /// The least version of TLS.
-        min_version: TlsVersion = TlsVersion::V1_2 => word();
+        min_version: TlsVersion = TlsVersion::V1_2 => reader::tls::version();
     }
 }

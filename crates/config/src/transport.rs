@@ -107,7 +107,7 @@ map! {
     pub struct FlashPolicyConfig = "flashpolicy transport", without = &["max_connections"];
     optional {
         /// The domain that is let in.
-        allowed_domain: String = "*".to_owned() => text();
+        allowed_domain: String = "*".to_owned() => filled();
         /// The ports that are let in; none: all.
         allowed_ports: Vec<u16> = Vec::new() => list(port());
         /// Log more of this transport.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::define::{choice, map, words};
-use crate::{ConnectTransport, Secret, WebSocketConfig, WebSocketOptions};
+use crate::{Secret, WebSocketConfig, WebSocketConnect, WebSocketOptions};
 
 map! {
     /// HTTP with services at paths.
@@ -59,7 +59,7 @@ map! {
     /// What answers a path.
     pub struct WebService = "web service", trap = reader::web::service_trap;
     optional {
-        /// Unique in the node.
+        /// A name for it.
         id: String = String::new() => id("webservice", |ids| &ids.webservice, true),
             always_noted("services are known by their paths");
     }
@@ -121,7 +121,7 @@ map! {
         check = reader::web::check_static, trap = reader::web::static_trap, one_of = &["directory", "package"];
     optional {
         /// The directory.
-        directory: Option<PathBuf> = None => some(path());
+        directory: Option<PathBuf> = None => some(folder());
         /// Instead of a directory, a Python package that holds the files.
         package: Option<String> = None => some(text()), unsupported_but("give the \"directory\" of the files");
         /// Where they are in the package.
@@ -149,7 +149,7 @@ map! {
         /// Seconds that answers may be cached; `null`: no headers about caching.
         cache_timeout: Option<u32> = Some(43_200) => or_null(some(int(0..=4_294_967_295)));
         /// Served with 200, relative to the directory, for anything not found.
-        default_file: Option<String> = None => some(text());
+        default_file: Option<String> = None => some(filled());
     }
 }
 
@@ -228,7 +228,7 @@ map! {
         /// Messages that may wait for the client; 0: no limit.
         queue_limit_messages: Option<u32> = Some(100) => limit(1_000_000);
         /// A fixed transport ID, for debugging.
-        debug_transport_id: Option<String> = None => some(text());
+        debug_transport_id: Option<String> = None => some(filled());
         /// Log more.
         debug: bool = false => flag();
     }
@@ -241,7 +241,7 @@ map! {
         /// The realm.
         realm: String => text();
         /// The role whose permissions hold.
-        role: String => text();
+        role: String => filled();
     }
     optional {
         /// Further settings.
@@ -277,7 +277,7 @@ map! {
         /// The realm.
         realm: String => text();
         /// The role whose permissions hold.
-        role: String => text();
+        role: String => filled();
         /// Further settings.
         options: WebHookOptions => map();
     }
@@ -298,7 +298,7 @@ map! {
         /// The body of the answer when it could not be.
         error_response: String = "NOT OK".to_owned() => unchecked_text();
         /// The secret that GitHub signs requests with.
-        github_secret: Option<Secret> = None => some(secret(false));
+        github_secret: Option<Secret> = None => some(reader::web::github_secret());
         /// Log more.
         debug: bool = false => flag();
     }
@@ -309,7 +309,7 @@ map! {
     pub struct ReverseProxyConfig = "reverseproxy web service";
     required {
         /// Its host name or address.
-        host: String => text();
+        host: String => filled();
     }
     optional {
         /// Its port.
@@ -334,15 +334,16 @@ words! {
 
 map! {
     /// Another WebSocket server.
-    pub struct WebSocketReverseProxyConfig = "websocket-reverseproxy web service";
+    pub struct WebSocketReverseProxyConfig = "websocket-reverseproxy web service",
+        check = reader::web::check_reverse_proxy;
     required {
-        /// How it is connected to.
-        backend: ConnectTransport => map();
+        /// How it is connected to: a connecting WebSocket transport.
+        backend: Box<WebSocketConnect> => reader::transport::backend();
     }
     optional {
         /// The `ws://` or `wss://` URL shown on the status page.
         url: Option<String> = None => some(reader::websocket::server_url());
-        /// Further settings of this side.
+        /// Further settings of this side; `show_server_version` is on unless it says otherwise.
         options: WebSocketOptions = WebSocketOptions::default() => map();
     }
 }
@@ -362,9 +363,9 @@ map! {
         /// Keep its contents in memory.
         cache: bool = false => flag();
         /// Served for a path that ends in `/`.
-        default_object: Option<String> = None => some(text());
+        default_object: Option<String> = None => some(unchecked_text());
         /// Put in front of paths.
-        object_prefix: Option<String> = None => some(text());
+        object_prefix: Option<String> = None => some(unchecked_text());
         /// Further media types by extension.
         mime_types: Vec<(String, String)> = Vec::new() => reader::web::mime_types();
         /// SHA-256 digests of files that are accepted, hex.
@@ -376,10 +377,10 @@ map! {
 
 map! {
     /// Further settings of an archive.
-    pub struct ArchiveOptions = "archive web service options";
+    pub struct ArchiveOptions = "archive web service options", open = true;
     optional {
         /// Served for anything not found.
-        default_file: Option<String> = None => some(text());
+        default_file: Option<String> = None => some_or_null(filled());
     }
 }
 
@@ -388,9 +389,9 @@ map! {
     pub struct CgiConfig = "cgi web service";
     required {
         /// The directory of the scripts.
-        directory: PathBuf => path();
+        directory: PathBuf => folder();
         /// The interpreter that runs them: an absolute path.
-        processor: String => text();
+        processor: String => filled();
     }
 }
 
@@ -409,7 +410,7 @@ map! {
         /// Keep templates from doing harm.
         sandbox: bool = true => flag();
         /// The path that pages believe they are at.
-        path: Option<String> = None => some(text());
+        path: Option<String> = None => some(unchecked_text());
     }
 }
 
@@ -446,7 +447,7 @@ map! {
     }
     optional {
         /// The procedure that is called.
-        call: Option<String> = None => or_null(some(text()));
+        call: Option<String> = None => or_null(some(filled()));
     }
 }
 
@@ -468,7 +469,7 @@ map! {
     }
     optional {
         /// The role whose permissions hold.
-        authrole: String = "anonymous".to_owned() => text();
+        authrole: String = "anonymous".to_owned() => filled();
     }
 }
 
@@ -511,7 +512,7 @@ map! {
     }
     optional {
         /// The path that pages believe they are at.
-        path: Option<String> = None => some(text());
+        path: Option<String> = None => some(unchecked_text());
     }
 }
 

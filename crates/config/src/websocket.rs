@@ -36,11 +36,11 @@ map! {
         /// Origins that may connect, `*` standing for any run of characters; compared to `scheme://host:port`, and to the
         /// form without port where it is the scheme's default. A request without `Origin` always passes; any other
         /// mismatch is answered 400.
-        allowed_origins: Vec<String> = vec!["*".to_owned()] => list(text());
+        allowed_origins: Vec<String> = vec!["*".to_owned()] => list(filled());
         /// Accept `Origin: null` and `file:` origins; `false` refuses them even with `["*"]`.
         allow_null_origin: bool = true => flag();
-        /// A port in the `Host` header must equal this, else 400.
-        external_port: Option<u16> = None => some(port());
+        /// A port in the `Host` header must equal this, else 400; 0: any.
+        external_port: Option<u16> = None => port_or_none();
         /// Accept `Sec-WebSocket-Version: 8`.
         enable_hybi10: bool = true => flag();
         /// Accept `Sec-WebSocket-Version: 13`, which is RFC 6455.
@@ -89,7 +89,7 @@ map! {
         /// Serve a Flash policy file on the same port.
         enable_flash_policy: bool = false => flag(), warned_of("no browser runs Flash any more");
         /// That policy file.
-        flash_policy: Option<String> = None => some(unchecked_text()), warned_of("no browser runs Flash any more");
+        flash_policy: Option<String> = None => some_or_null(unchecked_text()), warned_of("no browser runs Flash any more");
         /// From the upgrade to HELLO; 0: no limit.
         hello_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
         /// Bytes queued towards one session before events are held back.

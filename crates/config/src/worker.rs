@@ -94,7 +94,7 @@ map! {
     pub struct ContainerWorker = "container worker";
     optional {
         /// Unique in the node.
-        id: String = String::new() => id("worker", |ids| &ids.worker, true);
+        id: String = String::new() => id("worker", |ids| &ids.worker, false);
         /// Further settings.
         options: ContainerOptions = ContainerOptions::default() => map();
         /// The application code.
@@ -130,7 +130,7 @@ map! {
     }
     optional {
         /// Unique in the node.
-        id: String = String::new() => id("worker", |ids| &ids.worker, true);
+        id: String = String::new() => id("worker", |ids| &ids.worker, false);
         /// Further settings.
         options: WorkerOptions = WorkerOptions::default() => map_as("websocket-testee worker options");
     }
@@ -148,7 +148,7 @@ map! {
         /// The Python interpreter for application code.
         python: Option<String> = None => some(unchecked_text()), without_effect("no Python code runs inside this worker");
         /// Where Python modules are looked for.
-        pythonpath: Vec<PathBuf> = Vec::new() => list(path()), without_effect("no Python code runs inside this worker");
+        pythonpath: Vec<PathBuf> = Vec::new() => list(folder()), without_effect("no Python code runs inside this worker");
         /// The CPUs that the worker may use.
         cpu_affinity: Option<Vec<u32>> = None => some(list(int(0..=65_535))),
             warned_of("workers share the threads of one process");

@@ -51,6 +51,9 @@ pub(crate) fn tls_type_trap(word: &str) -> Option<String> {
 }
 
 pub(crate) fn check_anonymous(config: &mut AnonymousConfig, map: &Map<'_>) {
+    for name in [&mut config.authid, &mut config.realm] {
+        name.take_if(|name| name.trim().is_empty());
+    }
     if let Some(role) = map.peek("role")
         && config.role == "trusted"
     {

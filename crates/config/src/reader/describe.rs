@@ -134,6 +134,8 @@ pub struct WordDefinition {
 pub struct MapReference {
     /// What findings call it.
     pub what: &'static str,
+    /// Whether unknown keys are only warned of here.
+    pub(crate) open: bool,
     /// Fills in the definition.
     pub(crate) define: fn(&mut Definition),
 }
@@ -141,7 +143,7 @@ pub struct MapReference {
 impl MapReference {
     /// The definition.
     pub fn definition(&self) -> Definition {
-        let mut definition = Definition::default();
+        let mut definition = Definition { open: self.open, ..Definition::default() };
         (self.define)(&mut definition);
         definition
     }
@@ -245,7 +247,12 @@ impl Definition {
         status: Status,
         define: fn(&mut Self),
     ) {
-        self.variants.push(Variant { word, text: plain(text), status, map: MapReference { what, define } });
+        self.variants.push(Variant {
+            word,
+            text: plain(text),
+            status,
+            map: MapReference { what, open: false, define },
+        });
     }
 }
 

@@ -120,10 +120,7 @@ fn web_service(service: &crate::WebServiceConfig, findings: &mut Findings) {
                 needs(directory, true, &wap.place.key("templates"), findings);
             }
         }
-        Service::WebSocketReverseProxy(proxy) => match &proxy.backend {
-            crate::ConnectTransport::WebSocket(backend) => connecting(&backend.endpoint, findings),
-            crate::ConnectTransport::RawSocket(backend) => connecting(&backend.endpoint, findings),
-        },
+        Service::WebSocketReverseProxy(proxy) => connecting(&proxy.backend.endpoint, findings),
         _ => {}
     }
 }

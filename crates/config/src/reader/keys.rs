@@ -21,7 +21,7 @@ pub struct Key {
 
 /// The definition of the whole configuration, from which all others can be reached.
 pub(crate) fn root() -> MapReference {
-    MapReference { what: Node::WHAT, define: Node::define }
+    MapReference { what: Node::WHAT, open: false, define: Node::define }
 }
 
 /// Every map of the dialect, each once, in the order in which a reader meets them.

@@ -15,13 +15,17 @@ use super::map::Map;
 use super::val::Val;
 use super::writer::Writer;
 
-pub(crate) use collection::{Dict, dict, list, list_of_at_least, needed, one_or_list, or_null, some};
+pub(crate) use collection::{
+    Dict, dict, list, list_of_at_least, needed, one_or_list, or_null, some, some_or_null,
+};
 pub(crate) use maps::{Fields, MapOf, Named, Whole, boxed, inside, map, map_as, whole};
 pub(crate) use number::{
-    OrNone, ValueOf, any, count, flag, int, limit, ms, port, seconds, size, size_or_none, value_of,
+    OrNone, ValueOf, any, count, flag, int, limit, ms, port, port_or_none, seconds, size, size_or_none,
+    value_of,
 };
 pub(crate) use text::{
-    Text, Words, id, name_of, path, regular, secret, strict_uri, text, unchecked_text, word, words_list,
+    SecretText, Text, Word, Words, filled, folder, id, name_of, path, regular, secret, strict_uri, text,
+    unchecked_text, word, words_list,
 };
 
 /// How one value is read, written and described.

@@ -9,7 +9,7 @@ use super::map::Map;
 use super::tree;
 use super::val::Val;
 use super::writer::Writer;
-use crate::{ProxyConnection, ProxyEndpoint, ProxyTarget, ProxyTls, ProxyTransport, ProxyWorker};
+use crate::{Place, ProxyConnection, ProxyEndpoint, ProxyTarget, ProxyTls, ProxyTransport, ProxyWorker};
 
 /// A number that need not be whole, not negative.
 pub(crate) fn number() -> Number {
@@ -82,6 +82,8 @@ pub(crate) fn check_connection(connection: &mut ProxyConnection, map: &Map<'_>) 
     };
     let unix = match (&target.endpoint, &target.url) {
         (Some(endpoint), _) => matches!(endpoint, ProxyEndpoint::Unix(_)),
+        // One that is there, but wrong, has been reported.
+        (None, _) if transport_has(map, "endpoint") => return,
         (None, Some(url)) => url.split_once("://").is_some_and(|(_, rest)| rest.starts_with("unix:")),
         (None, None) => return,
     };
@@ -96,8 +98,33 @@ pub(crate) fn check_connection(connection: &mut ProxyConnection, map: &Map<'_>) 
     }
 }
 
+fn transport_has(connection: &Map<'_>, key: &str) -> bool {
+    connection
+        .peek("transport")
+        .is_some_and(|transport| transport.is_map() && transport.map("").is_some_and(|t| t.has(key)))
+}
+
+/// Transports of a proxy are numbered from 0, in each worker for itself.
+fn number_transports(worker: &mut ProxyWorker, map: &Map<'_>) {
+    let Some(written) = map.peek("transports").filter(Val::is_list).and_then(|list| list.list()) else {
+        return;
+    };
+    let nameless = |place: &Place| {
+        let with_id = |value: &Val<'_>| value.is_map() && value.map("").is_some_and(|map| map.has("id"));
+        written.iter().any(|value| value.place() == *place && !with_id(value))
+    };
+    let mut number = 0;
+    for transport in worker.transports.iter_mut().filter(|transport| nameless(&transport.place)) {
+        transport.id = format!("transport{number:03}");
+        number += 1;
+    }
+    let all = &map.cx.ids.transport;
+    all.set(all.get().saturating_sub(number));
+}
+
 /// Routes lead to connections that are there.
 pub(crate) fn check(worker: &mut ProxyWorker, map: &Map<'_>) {
+    number_transports(worker, map);
     let Some(routes) = map.peek("routes").and_then(|routes| routes.map("proxy routes")) else { return };
     let known = |name: &str| worker.connections.iter().any(|(known, _)| known == name);
     for (_, _, roles) in routes.entries() {

@@ -1,8 +1,42 @@
 //! Checks of TLS.
 
+use serde_json::Value as Json;
+
+use super::describe::Shape;
 use super::finding::Severity;
+use super::kind::{Kind, Word, word};
 use super::map::Map;
-use crate::{ClientAuth, TlsConnectConfig, TlsListenConfig};
+use super::tree;
+use super::val::Val;
+use super::writer::Writer;
+use crate::{ClientAuth, TlsConnectConfig, TlsListenConfig, TlsVersion};
+
+/// A version of TLS, which is a text and easily taken for a number.
+pub(crate) fn version() -> Version {
+    Version(word())
+}
+
+pub(crate) struct Version(Word<TlsVersion>);
+
+impl Kind for Version {
+    type Value = TlsVersion;
+
+    fn read(&self, value: &Val<'_>) -> Option<TlsVersion> {
+        if matches!(value.node.kind, tree::Kind::Number(_)) {
+            value.invalid_type("\"1.2\" or \"1.3\"", Some("write it in quotes"));
+            return None;
+        }
+        self.0.read(value)
+    }
+
+    fn write(&self, value: &TlsVersion, out: &Writer) -> Option<Json> {
+        self.0.write(value, out)
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+}
 
 pub(crate) fn check_listening(config: &mut TlsListenConfig, map: &Map<'_>) {
     match (config.client_auth, config.ca_certificates.is_empty()) {

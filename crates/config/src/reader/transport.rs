@@ -115,6 +115,53 @@ fn section_trap(key: &str) -> Option<String> {
     }
 }
 
+/// What a `websocket-reverseproxy` connects to. Its type need not be said: there is only one.
+pub(crate) fn backend() -> Backend {
+    Backend
+}
+
+pub(crate) struct Backend;
+
+impl Kind for Backend {
+    type Value = Box<WebSocketConnect>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        let map = value.map("connecting websocket transport")?;
+        if let Some(kind) = map.get("type")
+            && let Some(word) = kind.word(["websocket"])
+            && word != "websocket"
+        {
+            kind.none_of(["websocket"], connecting_type_trap(word));
+        }
+        let read = Fields::read_fields(&map);
+        map.finish();
+        read
+    }
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        let mut nested = out.nested();
+        nested.word("type", "websocket");
+        value.write_fields(&mut nested);
+        Some(nested.done())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Map(MapReference { what: "reverse proxy backend", open: false, define: define_backend })
+    }
+}
+
+fn define_backend(definition: &mut Definition) {
+    definition.keys.push(KeyDefinition {
+        name: "type",
+        text: "What it is.".to_owned(),
+        shape: Shape::Values(vec!["websocket".into()]),
+        required: false,
+        default: Some("websocket".into()),
+        status: Status::Works,
+    });
+    WebSocketConnect::define(definition);
+}
+
 /// A section of a universal transport, or a path of one. `type` is needless there, but may be there.
 pub(crate) fn section<T: Fields>(what: &'static str, word: &'static str) -> Section<T> {
     Section { what, word, value: PhantomData }
@@ -153,7 +200,7 @@ impl<T: Fields> Kind for Section<T> {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Map(MapReference { what: self.what, define: define_section::<T> })
+        Shape::Map(MapReference { what: self.what, open: false, define: define_section::<T> })
     }
 }
 

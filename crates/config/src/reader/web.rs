@@ -4,14 +4,16 @@ use serde_json::Value as Json;
 
 use super::describe::Shape;
 use super::finding::Severity;
-use super::kind::{Dict, Kind, MapOf, Text, Whole, dict, map, path, regular, text, whole};
+use super::kind::{
+    Dict, Kind, MapOf, SecretText, Text, Whole, dict, filled, folder, map, regular, secret, whole,
+};
 use super::map::Map;
 use super::source::Token;
 use super::val::Val;
 use super::writer::Writer;
 use crate::{
-    ArchiveConfig, BridgeOptions, StaticConfig, WapPackage, WapTemplates, WebOptions, WebPath, WebService,
-    WebTransport,
+    ArchiveConfig, BridgeOptions, Secret, StaticConfig, WapPackage, WapTemplates, WebOptions, WebPath,
+    WebService, WebSocketReverseProxyConfig, WebTransport,
 };
 
 /// Options that stand under `options`, to recognise them one level too high.
@@ -192,7 +194,7 @@ pub(crate) fn check_static(_: &mut StaticConfig, map: &Map<'_>) {
 
 /// Media types by extension. The dot of an extension may be left out.
 pub(crate) fn mime_types() -> MimeTypes {
-    MimeTypes(dict("mime_types", ("an extension", None), |_, _, _| true, text()))
+    MimeTypes(dict("mime_types", ("an extension", None), |_, _, _| true, filled()))
 }
 
 pub(crate) struct MimeTypes(Dict<Text>);
@@ -228,7 +230,10 @@ impl Kind for Location {
     type Value = String;
 
     fn read(&self, value: &Val<'_>) -> Option<String> {
-        let url = value.non_empty()?;
+        let url = value.str()?;
+        if url.is_empty() {
+            value.warn("this leads to itself, over and over", None);
+        }
         if !url.bytes().all(|b| b.is_ascii_graphic()) {
             value.invalid_value("must be printable ASCII without blanks", Some("percent-encode the others"));
             return None;
@@ -241,13 +246,13 @@ impl Kind for Location {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Text { rule: "printable ASCII without blanks", pattern: Some("^[!-~]+$") }
+        Shape::Text { rule: "printable ASCII without blanks", pattern: Some("^[!-~]*$") }
     }
 }
 
 /// A network in the notation of CIDR, or an address.
 pub(crate) fn network() -> Text {
-    regular("a network such as `10.0.0.0/8`", Some("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"), |text| {
+    regular("a network such as `10.0.0.0/8`", Some("^[0-9A-Fa-f.:]+(/[0-9.]+)?$"), |text| {
         super::endpoint::network(text).is_none().then_some("must be a network such as \"10.0.0.0/8\"")
     })
 }
@@ -258,6 +263,40 @@ pub(crate) fn http_url() -> Text {
         let sound = rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic()));
         (!sound).then_some("must be an http:// or https:// URL")
     })
+}
+
+/// The secret of GitHub: an empty one would be known to everybody.
+pub(crate) fn github_secret() -> GithubSecret {
+    GithubSecret(secret(false))
+}
+
+pub(crate) struct GithubSecret(SecretText);
+
+impl Kind for GithubSecret {
+    type Value = Secret;
+
+    fn read(&self, value: &Val<'_>) -> Option<Secret> {
+        value.non_empty()?;
+        self.0.read(value)
+    }
+
+    fn write(&self, value: &Secret, out: &Writer) -> Option<Json> {
+        self.0.write(value, out)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Text { rule: "not empty", pattern: Some(r"\S") }
+    }
+}
+
+/// Towards the other server a proxy says what it is.
+pub(crate) fn check_reverse_proxy(service: &mut WebSocketReverseProxyConfig, map: &Map<'_>) {
+    let written = map.peek("options").is_some_and(|options| {
+        options.map("websocket options").is_some_and(|o| o.has("show_server_version"))
+    });
+    if !written {
+        service.options.show_server_version = true;
+    }
 }
 
 /// A secret and its name belong together.
@@ -287,17 +326,17 @@ impl Kind for Templates {
         if value.is_map() {
             return map::<WapPackage>().read(value).map(WapTemplates::Package);
         }
-        path().read(&value.or("map")).map(WapTemplates::Directory)
+        folder().read(&value.or("map")).map(WapTemplates::Directory)
     }
 
     fn write(&self, value: &WapTemplates, out: &Writer) -> Option<Json> {
         match value {
-            WapTemplates::Directory(directory) => path().write(directory, out),
+            WapTemplates::Directory(directory) => folder().write(directory, out),
             WapTemplates::Package(package) => map::<WapPackage>().write(package, out),
         }
     }
 
     fn shape(&self) -> Shape {
-        Shape::Either(vec![path().shape(), map::<WapPackage>().shape()])
+        Shape::Either(vec![folder().shape(), map::<WapPackage>().shape()])
     }
 }

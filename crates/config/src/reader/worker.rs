@@ -28,7 +28,7 @@ impl Kind for AWorker {
         let cx = value.cx;
         let (found, unsupported) = (cx.findings.borrow().len(), cx.unsupported.get());
         let worker = self.map.read(value)?;
-        if is_disabled(value) {
+        if !matches!(worker, Worker::Guest(_)) && is_disabled(value) {
             // What it asks for does not matter, as long as it is right.
             let mut index = 0;
             cx.findings.borrow_mut().retain(|finding| {

@@ -38,6 +38,31 @@ impl<K: Kind> Kind for Maybe<K> {
     }
 }
 
+/// A value that need not be there, and is not if it is `null`.
+pub(crate) fn some_or_null<K: Kind>(kind: K) -> MaybeNull<K> {
+    MaybeNull { kind: some(kind) }
+}
+
+pub(crate) struct MaybeNull<K> {
+    kind: Maybe<K>,
+}
+
+impl<K: Kind> Kind for MaybeNull<K> {
+    type Value = Option<K::Value>;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        if value.is_null() { Some(None) } else { self.kind.read(value) }
+    }
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        self.kind.write(value, out)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![self.kind.shape(), Shape::Null])
+    }
+}
+
 /// A value that must be there, although code can do without.
 pub(crate) fn needed<K: Kind>(kind: K) -> Needed<K> {
     Needed { kind }

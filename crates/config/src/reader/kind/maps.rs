@@ -48,7 +48,7 @@ pub(crate) fn map<T: Fields + Named>() -> MapOf<T> {
 
 /// A map under another name.
 pub(crate) fn map_as<T: Fields>(what: &'static str) -> MapOf<T> {
-    MapOf { what, value: PhantomData }
+    MapOf { what, open: false, value: PhantomData }
 }
 
 /// A map that is kept in a box: it holds maps of its own kind, or is large.
@@ -58,7 +58,15 @@ pub(crate) fn boxed<T: Fields + Named>() -> MapOf<Box<T>> {
 
 pub(crate) struct MapOf<T> {
     what: &'static str,
+    open: bool,
     value: PhantomData<fn() -> T>,
+}
+
+impl<T> MapOf<T> {
+    /// The same, but unknown keys are only warned of here.
+    pub(crate) fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
 }
 
 impl<T: Fields> Kind for MapOf<T> {
@@ -66,6 +74,7 @@ impl<T: Fields> Kind for MapOf<T> {
 
     fn read(&self, value: &Val<'_>) -> Option<T> {
         let map = value.map(self.what)?;
+        map.hook(|_| None, self.open, &[]);
         let read = T::read_fields(&map);
         map.finish();
         read
@@ -78,7 +87,7 @@ impl<T: Fields> Kind for MapOf<T> {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Map(MapReference { what: self.what, define: T::define })
+        Shape::Map(MapReference { what: self.what, open: self.open, define: T::define })
     }
 
     fn default_shown(&self, _: &T) -> Option<Json> {

@@ -47,6 +47,11 @@ pub(crate) fn port() -> Int<u16> {
     int(1..=65_535)
 }
 
+/// A TCP port where 0 means any.
+pub(crate) fn port_or_none() -> OrNone<u16> {
+    OrNone { range: 0..=65_535, unit: None, number: PhantomData }
+}
+
 /// How many of something, 0 included.
 pub(crate) fn count<T>() -> Int<T> {
     int(0..=i64::MAX)

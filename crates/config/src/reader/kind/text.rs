@@ -15,12 +15,17 @@ use crate::reader::writer::Writer;
 
 /// A text with something in it.
 pub(crate) fn text() -> Text {
-    Text { rule: "not empty", pattern: Some(r"\S"), fault: |_| None, empty: false }
+    Text { rule: "not empty", pattern: Some(r"\S"), fault: |_| None, empty: Empty::Refused }
+}
+
+/// A text that should have something in it, although a node can run without.
+pub(crate) fn filled() -> Text {
+    Text { rule: "", pattern: None, fault: |_| None, empty: Empty::Warned }
 }
 
 /// Any text, the empty one too.
 pub(crate) fn unchecked_text() -> Text {
-    Text { rule: "", pattern: None, fault: |_| None, empty: true }
+    Text { rule: "", pattern: None, fault: |_| None, empty: Empty::Allowed }
 }
 
 /// A text that follows a rule: `fault` says what is wrong. `pattern` is the rule as a regular expression, as far as one
@@ -30,7 +35,7 @@ pub(crate) fn regular(
     pattern: Option<&'static str>,
     fault: fn(&str) -> Option<&'static str>,
 ) -> Text {
-    Text { rule, pattern, fault, empty: true }
+    Text { rule, pattern, fault, empty: Empty::Allowed }
 }
 
 /// A URI of a procedure or topic in the strict sense: components of `a-z`, `0-9` and `_`.
@@ -48,14 +53,27 @@ pub(crate) struct Text {
     rule: &'static str,
     pattern: Option<&'static str>,
     fault: fn(&str) -> Option<&'static str>,
-    empty: bool,
+    empty: Empty,
+}
+
+/// What becomes of a text that is empty, or blank.
+enum Empty {
+    Allowed,
+    Warned,
+    Refused,
 }
 
 impl Kind for Text {
     type Value = String;
 
     fn read(&self, value: &Val<'_>) -> Option<String> {
-        let text = if self.empty { value.str()? } else { value.non_empty()? };
+        let text = match self.empty {
+            Empty::Refused => value.non_empty()?,
+            Empty::Allowed | Empty::Warned => value.str()?,
+        };
+        if matches!(self.empty, Empty::Warned) && text.trim().is_empty() {
+            value.warn(format!("{} is empty", value.label()), None);
+        }
         if let Some(fault) = (self.fault)(text) {
             value.invalid_value(fault, None);
             return None;
@@ -182,18 +200,25 @@ impl<T: Words> Kind for WordsList<T> {
     }
 }
 
-/// A path of a file or directory; relative ones start at the node directory.
+/// A path of a file; relative ones start at the node directory.
 pub(crate) fn path() -> FilePath {
-    FilePath
+    FilePath { folder: false }
 }
 
-pub(crate) struct FilePath;
+/// A path of a folder; relative ones start at the node directory, and the empty one is the node directory.
+pub(crate) fn folder() -> FilePath {
+    FilePath { folder: true }
+}
+
+pub(crate) struct FilePath {
+    folder: bool,
+}
 
 impl Kind for FilePath {
     type Value = PathBuf;
 
     fn read(&self, value: &Val<'_>) -> Option<PathBuf> {
-        let text = value.non_empty()?;
+        let text = if self.folder { value.str()? } else { value.non_empty()? };
         if text.contains('\0') {
             value.invalid_value("must not contain a NUL character", None);
             return None;
@@ -206,7 +231,10 @@ impl Kind for FilePath {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Text { rule: "a path; a relative one starts at the node directory", pattern: Some(r"\S") }
+        match self.folder {
+            true => Shape::Text { rule: "a folder", pattern: None },
+            false => Shape::Text { rule: "a file", pattern: Some(r"\S") },
+        }
     }
 }
 
