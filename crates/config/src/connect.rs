@@ -47,7 +47,7 @@ map! {
         /// A name for it.
         id: Option<String> = None => some(name_of(true));
         /// The `rs://` or `rss://` URL; only its form is checked.
-        url: Option<String> = None => some(reader::websocket::rawsocket_url());
+        url: Option<String> = None => some_or_null(reader::websocket::rawsocket_url());
         /// Further settings.
         options: RawSocketOptions = RawSocketOptions::default() => map();
         /// Log more of this transport.

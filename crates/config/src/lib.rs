@@ -55,7 +55,8 @@ pub use rawsocket::*;
 pub use reader::{
     Context, Definition, EMBEDDED_JSON, Finding, Findings, Format, Key, KeyDefinition, Loaded, LocateError,
     Located, MAX_FILE_SIZE, MapReference, Purpose, Severity, Shape, Span, Status, Unsupported, Variant,
-    WordDefinition, convert, keys, load, locate, parse_str, reference, schema, to_json, to_yaml, upgrade,
+    WordDefinition, convert, dialect, keys, load, locate, parse_str, reference, schema, to_json, to_yaml,
+    upgrade,
 };
 pub use realm::*;
 pub use secret::Secret;

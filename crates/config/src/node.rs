@@ -156,7 +156,7 @@ map! {
     pub struct EmbeddedTor = "embedded tor";
     optional {
         /// Where it keeps its state and keys.
-        state_dir: PathBuf = PathBuf::from(".tor") => path();
+        state_dir: PathBuf = PathBuf::from(".tor") => folder();
         /// A file with settings for private networks.
         settings: Option<PathBuf> = None => some(path());
     }

@@ -50,7 +50,7 @@ use kind::{Fields, Kind};
 pub use convert::{convert, to_json, to_yaml};
 pub use describe::{Definition, KeyDefinition, MapReference, Shape, Status, Variant, WordDefinition};
 pub use finding::{Finding, Findings, Purpose, Severity};
-pub use keys::{Key, keys};
+pub use keys::{Key, dialect, keys};
 pub use locate::{LocateError, Located, locate};
 pub use reference::reference;
 pub use schema::schema;

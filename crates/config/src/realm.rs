@@ -122,7 +122,7 @@ map! {
         /// other `*` stands for a component. (In code, the text to compare with, without stars.)
         uri: String = String::new() => needed(reader::realm::rule_uri());
         /// How `uri` is compared; a `*` in it is then an ordinary character.
-        match_policy["match"]: MatchPolicy = MatchPolicy::Exact => word();
+        match_policy["match"]: MatchPolicy = MatchPolicy::Exact => depending(word());
         /// The actions that are allowed.
         allow: Allow = Allow::default() => map();
         /// Who is disclosed although the client did not ask for it.

@@ -83,7 +83,7 @@ map! {
         /// Files with the authorities that the certificate may come from, PEM. Without them: those of the system.
         ca_certificates: Vec<PathBuf> = Vec::new() => list(path());
         /// The private key of a client certificate, PEM.
-        key: Option<PathBuf> = None => some(path());
+        key: Option<PathBuf> = None => some_or_null(path());
         /// The client certificate, PEM, with its chain.
         certificate: Option<PathBuf> = None => some(path());
         /// The least version of TLS.

@@ -64,14 +64,14 @@ map! {
     optional {
         /// WAMP over RawSocket.
         rawsocket: Option<RawSocketConfig> = None =>
-            some(reader::transport::section("universal.rawsocket section", "rawsocket"));
+            some(reader::transport::section("universal.rawsocket section"));
         /// WAMP over WebSocket: one configuration for every path that `web` does not claim, or one for each path.
         websocket: Option<UniversalWebSocket> = None => some(reader::transport::WebSocketSection);
         /// Other HTTP, with services at paths.
-        web: Option<WebConfig> = None => some(reader::transport::section("universal.web section", "web"));
+        web: Option<WebConfig> = None => some(reader::transport::section("universal.web section"));
         /// MQTT 3.1.1, bridged to WAMP.
         mqtt: Option<MqttConfig> = None =>
-            some(reader::transport::section("universal.mqtt section", "mqtt")), unsupported();
+            some(reader::transport::section("universal.mqtt section")), unsupported();
         /// Time until the protocol is known; 0: no limit.
         sniff_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
     }
@@ -91,14 +91,14 @@ pub enum UniversalWebSocket {
 
 map! {
     /// HTTP with services at paths, on a port of its own.
-    pub struct WebTransport = "web transport", check = reader::web::check_transport;
+    pub struct WebTransport = "web transport";
     optional {
         /// Time until the protocol is known; 0: no limit.
         sniff_timeout: Option<Duration> = Some(Duration::from_secs(5)) => ms();
     }
     parts {
         /// The services.
-        web: WebConfig = WebConfig::default() => inside();
+        web: WebConfig = WebConfig::default() => inside().needing("paths");
     }
 }
 

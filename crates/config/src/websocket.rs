@@ -190,7 +190,7 @@ map! {
     pub struct CookieDatabase = "cookie store";
     required {
         /// The directory of the database.
-        path: PathBuf => path();
+        path: PathBuf => folder();
     }
     optional {
         /// Drop expired cookies at start.

@@ -20,7 +20,7 @@ pub struct Key {
 }
 
 /// The definition of the whole configuration, from which all others can be reached.
-pub(crate) fn root() -> MapReference {
+pub fn dialect() -> MapReference {
     MapReference { what: Node::WHAT, open: false, define: Node::define }
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn root() -> MapReference {
 pub(crate) fn maps() -> Vec<(MapReference, Definition)> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
-    visit(root(), &mut seen, &mut out);
+    visit(dialect(), &mut seen, &mut out);
     out
 }
 

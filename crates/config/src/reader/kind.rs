@@ -16,7 +16,7 @@ use super::val::Val;
 use super::writer::Writer;
 
 pub(crate) use collection::{
-    Dict, dict, list, list_of_at_least, needed, one_or_list, or_null, some, some_or_null,
+    Dict, depending, dict, list, list_of_at_least, needed, one_or_list, or_null, some, some_or_null,
 };
 pub(crate) use maps::{Fields, MapOf, Named, Whole, boxed, inside, map, map_as, whole};
 pub(crate) use number::{

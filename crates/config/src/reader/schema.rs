@@ -6,7 +6,7 @@
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::describe::{Definition, KeyDefinition, Shape, Status};
-use super::keys::{maps, root};
+use super::keys::{dialect, maps};
 
 /// The schema of the whole dialect.
 pub fn schema() -> Json {
@@ -17,7 +17,7 @@ pub fn schema() -> Json {
     let mut schema = JsonMap::new();
     schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     schema.insert("title".to_owned(), "Node configuration of Transom and Crossbar.io, version 2".into());
-    schema.insert("$ref".to_owned(), reference(root().what).into());
+    schema.insert("$ref".to_owned(), reference(dialect().what).into());
     schema.insert("$defs".to_owned(), definitions.into());
     schema.into()
 }

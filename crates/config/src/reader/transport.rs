@@ -162,28 +162,54 @@ fn define_backend(definition: &mut Definition) {
     WebSocketConnect::define(definition);
 }
 
-/// A section of a universal transport, or a path of one. `type` is needless there, but may be there.
-pub(crate) fn section<T: Fields>(what: &'static str, word: &'static str) -> Section<T> {
-    Section { what, word, value: PhantomData }
+/// What is spoken in a section of a universal transport.
+pub(crate) trait Spoken: Fields {
+    /// The word under `type`.
+    const WORD: &'static str;
+}
+
+impl Spoken for crate::RawSocketConfig {
+    const WORD: &'static str = "rawsocket";
+}
+
+impl Spoken for WebSocketConfig {
+    const WORD: &'static str = "websocket";
+}
+
+impl Spoken for crate::WebConfig {
+    const WORD: &'static str = "web";
+}
+
+impl Spoken for crate::MqttConfig {
+    const WORD: &'static str = "mqtt";
+}
+
+impl<T: Spoken> Spoken for Box<T> {
+    const WORD: &'static str = T::WORD;
+}
+
+/// A section of a universal transport. `type` is needless there, but may be there.
+pub(crate) fn section<T: Spoken>(what: &'static str) -> Section<T> {
+    Section { what, define: define_section::<T>, value: PhantomData }
 }
 
 pub(crate) struct Section<T> {
     what: &'static str,
-    word: &'static str,
+    define: fn(&mut Definition),
     value: PhantomData<fn() -> T>,
 }
 
-impl<T: Fields> Kind for Section<T> {
+impl<T: Spoken> Kind for Section<T> {
     type Value = T;
 
     fn read(&self, value: &Val<'_>) -> Option<T> {
         let map = value.map(self.what)?;
         map.hook(section_trap, false, &[]);
         if let Some(value) = map.get("type")
-            && let Some(text) = value.str()
-            && text != self.word
+            && let Some(text) = value.word([T::WORD])
+            && text != T::WORD
         {
-            value.none_of([self.word], None);
+            value.none_of([T::WORD], None);
         }
         map.get("id");
         map.ignored(Severity::Note, "id", "the universal transport has one, and that is what counts");
@@ -194,33 +220,41 @@ impl<T: Fields> Kind for Section<T> {
 
     fn write(&self, value: &T, out: &Writer) -> Option<Json> {
         let mut nested = out.nested();
-        nested.word("type", self.word);
+        nested.word("type", T::WORD);
         value.write_fields(&mut nested);
         Some(nested.done())
     }
 
     fn shape(&self) -> Shape {
-        Shape::Map(MapReference { what: self.what, open: false, define: define_section::<T> })
+        Shape::Map(MapReference { what: self.what, open: false, define: self.define })
     }
 }
 
-fn define_section<T: Fields>(definition: &mut Definition) {
+fn define_section<T: Spoken>(definition: &mut Definition) {
     T::define(definition);
-    let key = |name, text: &str, status| KeyDefinition {
+    let key = |name, text: &str, shape, status| KeyDefinition {
         name,
         text: text.to_owned(),
-        shape: Shape::Text { rule: "", pattern: None },
+        shape,
         required: false,
         default: None,
         status,
     };
-    definition.keys.push(key("type", "The type of the section, which its name says already.", Status::Works));
+    let text = "The type of the section, which its name says already.";
+    definition.keys.push(key("type", text, Shape::Values(vec![T::WORD.into()]), Status::Works));
     let why = "the universal transport has one, and that is what counts";
     let ignored = Status::Ignored { severity: Severity::Note, why, always: true };
-    definition.keys.push(key("id", "Nothing.", ignored));
+    definition.keys.push(key("id", "Nothing.", Shape::Text { rule: "", pattern: None }, ignored));
 }
 
-const PATH_WHAT: &str = "universal.websocket path";
+/// One of several paths is told apart from one configuration for all by its type.
+fn define_path(definition: &mut Definition) {
+    define_section::<WebSocketConfig>(definition);
+    for key in definition.keys.iter_mut().filter(|key| key.name == "type") {
+        key.required = true;
+        key.text = "What is spoken there.".to_owned();
+    }
+}
 
 /// The two forms of the `websocket` section.
 pub(crate) struct WebSocketSection;
@@ -229,7 +263,7 @@ impl WebSocketSection {
     const PLAIN: [&str; 8] = ["id", "type", "url", "serializers", "debug", "options", "auth", "cookie"];
 
     fn plain() -> Section<Box<WebSocketConfig>> {
-        section("universal.websocket section", "websocket")
+        section("universal.websocket section")
     }
 
     fn paths() -> impl Kind<Value = Vec<(String, WebSocketConfig)>> {
@@ -237,7 +271,7 @@ impl WebSocketSection {
             "universal.websocket section",
             web::PATH_NAMES,
             web::check_path_key,
-            section(PATH_WHAT, "websocket"),
+            Section { define: define_path, ..section::<WebSocketConfig>("universal.websocket path") },
         )
     }
 }

@@ -13,7 +13,7 @@ use super::val::Val;
 use super::writer::Writer;
 use crate::{
     ArchiveConfig, BridgeOptions, Secret, StaticConfig, WapPackage, WapTemplates, WebOptions, WebPath,
-    WebService, WebSocketReverseProxyConfig, WebTransport,
+    WebService, WebSocketReverseProxyConfig,
 };
 
 /// Options that stand under `options`, to recognise them one level too high.
@@ -36,13 +36,6 @@ pub(crate) fn trap(key: &str) -> Option<String> {
         "/" | "ws" => Some("put it under \"paths\"".to_owned()),
         "auth" | "serializers" | "cookie" => Some("put it into the service of type \"websocket\"".to_owned()),
         _ => None,
-    }
-}
-
-/// A port of its own has services.
-pub(crate) fn check_transport(_: &mut WebTransport, map: &Map<'_>) {
-    if !map.has("paths") {
-        map.missing("paths", None);
     }
 }
 

@@ -46,6 +46,11 @@ impl Writer {
         self.map.insert(name.to_owned(), number.into());
     }
 
+    /// The word under `type`, if it is written already.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.map.get("type")?.as_str()
+    }
+
     pub(crate) fn done(self) -> Json {
         Json::Object(self.map)
     }

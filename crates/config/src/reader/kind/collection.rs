@@ -97,6 +97,35 @@ impl<K: Kind> Kind for Needed<K> {
     }
 }
 
+/// A value whose absence means what other keys make of it.
+pub(crate) fn depending<K: Kind>(kind: K) -> Depending<K> {
+    Depending { kind }
+}
+
+pub(crate) struct Depending<K> {
+    kind: K,
+}
+
+impl<K: Kind> Kind for Depending<K> {
+    type Value = K::Value;
+
+    fn read(&self, value: &Val<'_>) -> Option<Self::Value> {
+        self.kind.read(value)
+    }
+
+    fn write(&self, value: &Self::Value, out: &Writer) -> Option<Json> {
+        self.kind.write(value, out)
+    }
+
+    fn shape(&self) -> Shape {
+        self.kind.shape()
+    }
+
+    fn default_shown(&self, _: &Self::Value) -> Option<Json> {
+        None
+    }
+}
+
 /// A value that may be `null`, which is nothing.
 pub(crate) fn or_null<T, K: Kind<Value = Option<T>>>(kind: K) -> OrNull<K> {
     OrNull { kind }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Group, Kind};
 use crate::reader::describe::{Definition, MapReference, Shape};
@@ -90,25 +90,38 @@ impl<T: Fields> Kind for MapOf<T> {
         Shape::Map(MapReference { what: self.what, open: self.open, define: T::define })
     }
 
-    fn default_shown(&self, _: &T) -> Option<Json> {
-        // Its keys have their own.
-        Some(Json::Object(serde_json::Map::new()))
+    fn default_shown(&self, default: &T) -> Option<Json> {
+        let mut map = Writer::masked();
+        default.write_fields(&mut map);
+        // Its other keys have their own.
+        Some(map.kind().map_or_else(|| json!({}), |kind| json!({ "type": kind })))
     }
 }
 
 /// A definition whose keys stand in this map, as a part of it.
 pub(crate) fn inside<T: Fields>() -> Inside<T> {
-    Inside { value: PhantomData }
+    Inside { needed: None, value: PhantomData }
 }
 
 pub(crate) struct Inside<T> {
+    needed: Option<&'static str>,
     value: PhantomData<fn() -> T>,
+}
+
+impl<T> Inside<T> {
+    /// The same, but this key must be there.
+    pub(crate) fn needing(self, key: &'static str) -> Self {
+        Self { needed: Some(key), ..self }
+    }
 }
 
 impl<T: Fields> Group for Inside<T> {
     type Value = T;
 
     fn read(&self, map: &Map<'_>, _: impl FnOnce() -> T) -> Option<T> {
+        if let Some(key) = self.needed.filter(|key| !map.has(key)) {
+            map.missing(key, None);
+        }
         T::read_fields(map)
     }
 
@@ -118,6 +131,10 @@ impl<T: Fields> Group for Inside<T> {
 
     fn define(&self, definition: &mut Definition) {
         T::define(definition);
+        for key in definition.keys.iter_mut().filter(|key| Some(key.name) == self.needed) {
+            key.required = true;
+            key.default = None;
+        }
     }
 }
 
