@@ -1,9 +1,9 @@
-//! The table `tests/keys.txt` against the reader and against the tests that it names.
+//! The table `tests/keys.txt` against the definitions of the dialect and against the tests that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use transom_config::{Key, Severity};
+use transom_config::{Definition, Key, MapReference, Shape, Status, dialect};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -26,13 +26,27 @@ enum Verdict {
     With(String),
 }
 
-/// The rows by `MAP / KEY`, or `MAP / KEY = WORD`.
-fn table() -> BTreeMap<String, Verdict> {
+/// The table: rows by `MAP / KEY` or `MAP / KEY = WORD`, and the row that leads to a map without rows of its own.
+#[derive(Default)]
+struct Table {
+    rows: BTreeMap<String, Verdict>,
+    with: BTreeMap<String, String>,
+}
+
+fn table() -> Table {
     let text = std::fs::read_to_string(root().join("tests/keys.txt")).unwrap();
-    let (mut rows, mut map) = (BTreeMap::new(), "");
+    let (mut table, mut map) = (Table::default(), "");
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some((name, with)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             map = name;
+            if let Some(row) = with.trim().strip_prefix("with:") {
+                for name in name.split("; ") {
+                    let before = table.with.insert(name.to_owned(), row.trim().to_owned());
+                    assert!(before.is_none(), "[{name}] stands twice");
+                }
+            } else {
+                assert!(with.is_empty(), "{line:?}");
+            }
             continue;
         }
         let (key, verdict) = line.split_once("  ").unwrap_or_else(|| panic!("no verdict: {line:?}"));
@@ -53,9 +67,9 @@ fn table() -> BTreeMap<String, Verdict> {
             Verdict::Refused
         };
         let row = format!("{map} / {key}");
-        assert!(rows.insert(row.clone(), verdict).is_none(), "{row} has two rows");
+        assert!(table.rows.insert(row.clone(), verdict).is_none(), "{row} has two rows");
     }
-    rows
+    table
 }
 
 fn row(key: &Key) -> String {
@@ -65,45 +79,158 @@ fn row(key: &Key) -> String {
     }
 }
 
+/// The maps that a value of that shape can be or hold.
+fn inside(shape: &Shape) -> Vec<MapReference> {
+    match shape {
+        Shape::Map(map) => vec![*map],
+        Shape::List { item: inner, .. } | Shape::Dict { value: inner, .. } => inside(inner),
+        Shape::Either(shapes) => shapes.iter().flat_map(inside).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The maps that can be reached from one, itself included: those that work, or all of them.
+fn reached(from: MapReference, all: bool) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    reach(from.what, &from.definition(), all, &mut found);
+    found
+}
+
+fn reach(what: &'static str, definition: &Definition, all: bool, found: &mut BTreeSet<&'static str>) {
+    if !found.insert(what) {
+        return;
+    }
+    for key in definition.keys.iter().filter(|key| all || key.status == Status::Works) {
+        for map in inside(&key.shape) {
+            reach(map.what, &map.definition(), all, found);
+        }
+    }
+    for variant in definition.variants.iter().filter(|variant| all || variant.status == Status::Works) {
+        reach(variant.map.what, &definition.of_variant(variant), all, found);
+    }
+}
+
+/// Where a row leads to if it has no effect here: everything inside the value of its key.
+fn behind(row: &str) -> Option<BTreeSet<&'static str>> {
+    let (map, rest) = row.split_once(" / ")?;
+    let (key, word) = match rest.split_once(" = ") {
+        Some((key, word)) => (key, Some(word)),
+        None => (rest, None),
+    };
+    let mut found = BTreeSet::new();
+    for (what, definition) in all_maps() {
+        if what != map {
+            continue;
+        }
+        match word {
+            None => {
+                let key = definition.keys.iter().find(|known| known.name == key)?;
+                for map in inside(&key.shape) {
+                    found.extend(reached(map, true));
+                }
+            }
+            Some(word) => {
+                let variant = definition.variants.iter().find(|variant| variant.word == word)?;
+                reach(variant.map.what, &definition.of_variant(variant), true, &mut found);
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Every map with its definition.
+fn all_maps() -> Vec<(&'static str, Definition)> {
+    fn add(what: &'static str, definition: Definition, out: &mut Vec<(&'static str, Definition)>) {
+        if out.iter().any(|(known, _)| *known == what) {
+            return;
+        }
+        out.push((what, definition.clone()));
+        for map in definition.keys.iter().flat_map(|key| inside(&key.shape)) {
+            add(map.what, map.definition(), out);
+        }
+        for variant in &definition.variants {
+            add(variant.map.what, definition.of_variant(variant), out);
+        }
+    }
+    let mut out = Vec::new();
+    add(dialect().what, dialect().definition(), &mut out);
+    out
+}
+
+/// The keys that need a row: those of maps that work, and of their words those of keys that work.
+fn keys() -> Vec<Key> {
+    let works = reached(dialect(), false);
+    let all = transom_config::keys();
+    let status = |key: &Key| {
+        let whole = all
+            .iter()
+            .find(|other| other.within == key.within && other.name == key.name && other.word.is_none());
+        whole.map_or(Status::Works, |key| key.status)
+    };
+    let needed =
+        |key: &&Key| works.contains(key.within) && (key.word.is_none() || status(key) == Status::Works);
+    all.iter().filter(needed).cloned().collect()
+}
+
 #[test]
 fn every_key_has_a_row_and_every_row_a_key() {
-    let keys: BTreeSet<String> = transom_config::keys().iter().map(row).collect();
-    let rows: BTreeSet<String> = table().into_keys().collect();
+    let keys: BTreeSet<String> = keys().iter().map(row).collect();
+    let rows: BTreeSet<String> = table().rows.into_keys().collect();
     let missing: Vec<_> = keys.difference(&rows).collect();
     let unknown: Vec<_> = rows.difference(&keys).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "no row for: {missing:#?}\nno such key: {unknown:#?}");
 }
 
 #[test]
-fn rows_say_what_the_reader_says() {
-    let rows = table();
-    let maps: BTreeSet<_> = transom_config::keys().into_iter().map(|key| key.within).collect();
-    for key in transom_config::keys() {
+fn every_map_that_does_not_work_stands_with_what_leads_to_it() {
+    let table = table();
+    let works = reached(dialect(), false);
+    let all = reached(dialect(), true);
+    let needed: BTreeSet<&str> = all.difference(&works).copied().collect();
+    let given: BTreeSet<&str> = table.with.keys().map(String::as_str).collect();
+    let missing: Vec<_> = needed.difference(&given).collect();
+    let unknown: Vec<_> = given.difference(&needed).collect();
+    assert!(missing.is_empty() && unknown.is_empty(), "no line for: {missing:#?}\nno such map: {unknown:#?}");
+    for (map, row) in &table.with {
+        let verdict = table.rows.get(row);
+        assert!(
+            matches!(verdict, Some(Verdict::Refused | Verdict::Ignored(_))),
+            "[{map}] stands with {row:?}, which is {verdict:?}"
+        );
+        assert!(behind(row).unwrap().contains(map.as_str()), "{row:?} does not lead to [{map}]");
+    }
+}
+
+#[test]
+fn rows_say_what_the_definitions_say() {
+    let Table { rows, .. } = table();
+    let maps = all_maps();
+    for key in keys() {
         let name = row(&key);
         let Some(verdict) = rows.get(&name) else { panic!("no row for {name}") };
-        let severity = key.answer.as_ref().map(|finding| finding.severity);
-        let message = key.answer.as_ref().map_or("", |finding| finding.message.as_str());
-        let agrees = match verdict {
-            Verdict::Refused => severity == Some(Severity::Unsupported),
-            Verdict::Ignored(why) => {
-                matches!(severity, Some(Severity::Warning | Severity::Note))
-                    && message.ends_with(&format!("has no effect: {why}"))
+        let agrees = match (verdict, key.status) {
+            (Verdict::Refused, Status::Unsupported { .. }) => true,
+            (Verdict::Ignored(said), Status::Ignored { why, .. }) => said == why,
+            (Verdict::Test(_) | Verdict::Silent, Status::Works) => true,
+            (Verdict::With(other), Status::Works) => {
+                matches!(rows.get(other), Some(Verdict::Refused | Verdict::Ignored(_)))
             }
-            Verdict::Test(_) => severity != Some(Severity::Unsupported) && !message.contains("has no effect"),
-            Verdict::Silent => severity.is_none(),
-            Verdict::Holds(map) => severity.is_none() && maps.contains(map),
-            Verdict::With(other) => {
-                severity.is_none() && matches!(rows.get(other), Some(Verdict::Refused | Verdict::Ignored(_)))
+            (Verdict::Holds(map), Status::Works) => {
+                let (_, within) = maps.iter().find(|(what, _)| *what == key.within).unwrap();
+                let shape = within.keys.iter().find(|known| known.name == key.name).map(|known| &known.shape);
+                shape.is_some_and(|shape| inside(shape).iter().any(|held| held.what == map))
             }
+            _ => false,
         };
-        assert!(agrees, "{name}: the table says {verdict:?}, the reader {severity:?}: {message:?}");
+        assert!(agrees, "{name}: the table says {verdict:?}, the definition {:?}", key.status);
     }
 }
 
 #[test]
 fn silence_about_a_key_without_effect_is_rare() {
+    let rows = table().rows;
     let silent: Vec<_> =
-        table().into_iter().filter(|(_, verdict)| *verdict == Verdict::Silent).map(|(row, _)| row).collect();
+        rows.into_iter().filter(|(_, verdict)| *verdict == Verdict::Silent).map(|(row, _)| row).collect();
     assert_eq!(silent, ["permission / cache", "the configuration / $schema"]);
 }
 
@@ -116,7 +243,7 @@ fn every_test_that_a_row_names_exists() {
         folders.insert(format!("transom-{name}"), path.clone());
     }
     let mut count = 0;
-    for (row, verdict) in table() {
+    for (row, verdict) in table().rows {
         let Verdict::Test(names) = verdict else { continue };
         for name in names {
             assert!(is_a_test(&folders, &name), "{row} names {name}, which is no test");
