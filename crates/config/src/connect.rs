@@ -64,6 +64,6 @@ words! {
     "msgpack" => MsgPack;
     /// CBOR.
     "cbor" => Cbor;
-    /// Universal Binary JSON.
+    /// UBJSON.
     "ubjson" => UbJson;
 }

@@ -239,7 +239,7 @@ map! {
     optional {
         /// Length of the accept queue.
         backlog: u16 = 50 => int(1..=65_535);
-        /// Permission bits of the socket file, in octal.
+        /// Permission bits of the socket file; never wider for a moment.
         mode: u32 = 0o666 => reader::endpoint::Mode;
         /// Owner of the socket file, a user name or number.
         owner: Option<String> = None => some(text());

@@ -66,7 +66,7 @@ words! {
     "json" => Json;
     /// MessagePack.
     "msgpack" => MsgPack;
-    /// Universal Binary JSON.
+    /// UBJSON.
     "ubjson" => UbJson;
 }
 

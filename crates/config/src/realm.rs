@@ -118,8 +118,9 @@ map! {
     pub struct Permission = "permission",
         check = reader::realm::settle_permission, trap = reader::realm::permission_trap;
     optional {
+        // In code, the text to compare with, without stars.
         /// The topics or procedures that it is about. Without `match`, a `*` at the very end makes it a prefix, and any
-        /// other `*` stands for a component. (In code, the text to compare with, without stars.)
+        /// other `*` stands for a component.
         uri: String = String::new() => needed(reader::realm::rule_uri());
         /// How `uri` is compared; a `*` in it is then an ordinary character.
         match_policy["match"]: MatchPolicy = MatchPolicy::Exact => depending(word());

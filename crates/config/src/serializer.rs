@@ -13,7 +13,7 @@ words! {
     "msgpack" => MsgPack;
     /// CBOR.
     "cbor" => Cbor;
-    /// Universal Binary JSON.
+    /// UBJSON.
     "ubjson" => UbJson, unsupported();
     /// FlatBuffers.
     "flatbuffers" => FlatBuffers, unsupported();

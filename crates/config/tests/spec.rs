@@ -126,10 +126,9 @@ fn shown(shape: &Shape) -> String {
         }
         Shape::Text { rule: "" | "not empty", .. } => "str".to_owned(),
         Shape::Text { rule, .. } => match *rule {
-            "3 to 64 characters of a-z, 0-9 and _, beginning with a letter" => "id".to_owned(),
-            "3 to 255 letters, digits and `_-@.`, beginning with a letter" => "str: realm name".to_owned(),
-            "a URI with components of a-z, 0-9 and _" => "str: strict uri".to_owned(),
-            rule => format!("str: {rule}"),
+            rule if rule.starts_with("an ID: ") => "id".to_owned(),
+            // The name of the rule; what it says comes after.
+            rule => format!("str: {}", rule.split(": ").next().unwrap()),
         },
         Shape::Words(words) => alternatives(words.iter().map(|word| format!("{:?}", word.word))),
         Shape::Values(values) => alternatives(values.iter().map(Json::to_string)),

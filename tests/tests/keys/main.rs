@@ -1,5 +1,5 @@
 //! Every key of a configuration: that it has an effect and which, that the table in `tests/keys.txt` tells how each is
-//! covered, and that the documents name them all.
+//! covered, and that the pages about them are fresh.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod endpoint;

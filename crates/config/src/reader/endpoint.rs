@@ -173,7 +173,7 @@ impl Group for Ports {
                 pair,
             ),
         );
-        let text = "The port. Or `$NAME` or `${NAME}` of an environment variable that holds it.";
+        let text = "The port, or the environment variable that holds it.";
         definition.keys.insert(0, key("port", text, ListeningPort.shape()));
     }
 }
@@ -211,7 +211,7 @@ impl Kind for ListeningPort {
 
     fn shape(&self) -> Shape {
         let variable = Shape::Text {
-            rule: "`$NAME` or `${NAME}` of an environment variable",
+            rule: "`$NAME` or `${NAME}`",
             pattern: Some(r"^\$([A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})$"),
         };
         Shape::Either(vec![port().shape(), variable])
@@ -283,7 +283,7 @@ impl Group for Interface {
             &None,
             &Status::Works,
         );
-        definition.optional("host", "Another name for `interface`.", &kind, &None, &Status::Works);
+        definition.optional("host", "Another name for `interface`; warned of.", &kind, &None, &Status::Works);
     }
 }
 
@@ -351,10 +351,7 @@ impl Kind for Mode {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Text {
-            rule: "permission bits in octal, such as `\"0660\"`",
-            pattern: Some("^(0o)?0*[0-7]{1,3}$"),
-        }
+        Shape::Text { rule: "octal, such as `\"0660\"`", pattern: Some("^(0o)?0*[0-7]{1,3}$") }
     }
 }
 

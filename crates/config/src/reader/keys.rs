@@ -107,7 +107,7 @@ impl Definition {
 
 impl Shape {
     /// The maps that a value of this shape holds.
-    fn maps(&self) -> Vec<MapReference> {
+    pub(super) fn maps(&self) -> Vec<MapReference> {
         match self {
             Self::Map(map) => vec![*map],
             Self::List { item: inner, .. } | Self::Dict { value: inner, .. } => inner.maps(),

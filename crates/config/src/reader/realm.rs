@@ -15,7 +15,7 @@ use crate::{Authorization, MatchPolicy, PayloadTypes, Permission, RealmStats};
 /// A realm name: a letter and 2 to 254 of letters, digits, `_-@.`, or an Ethereum address.
 pub(crate) fn realm_name() -> Text {
     regular(
-        "3 to 255 letters, digits and `_-@.`, beginning with a letter",
+        "a realm name: 3 to 255 letters, digits and `_-@.`, beginning with a letter",
         Some(r"^([A-Za-z][A-Za-z0-9_\-@.]{2,254}|0x[0-9A-Fa-f]{40})$"),
         |name| {
             let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -66,7 +66,7 @@ impl Kind for ChunkSize {
     }
 
     fn shape(&self) -> Shape {
-        let digits = Shape::Text { rule: "the same as text", pattern: Some(r"^\s*\+?0*[1-9][0-9]*\s*$") };
+        let digits = Shape::Text { rule: "the number as text", pattern: Some(r"^\s*\+?0*[1-9][0-9]*\s*$") };
         Shape::Either(vec![int::<usize>(1..=i64::MAX).shape(), digits])
     }
 }
@@ -193,7 +193,7 @@ impl Kind for JsonObject {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Dict { names: ("any", None), value: Box::new(Shape::Any) }
+        Shape::Dict { names: ("", None), value: Box::new(Shape::Any) }
     }
 }
 

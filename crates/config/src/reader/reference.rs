@@ -1,71 +1,165 @@
 //! The reference page: every key of every map, as Markdown.
 
+mod parts;
+mod shapes;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::describe::{Definition, KeyDefinition, Shape, Status, WordDefinition};
+use super::describe::{Definition, KeyDefinition, MapReference, Shape, Status, WordDefinition};
 use super::keys::maps;
+use parts::PARTS;
+use shapes::{anchor, cell, shown, words};
 
-/// Where a page begins that is written by this.
+/// Where the page begins.
 const HEAD: &str = "\
 # Reference
 
-Every key of the configuration, map by map. This page is made from the program itself: `transom schema --format markdown`
-prints it. [Configuration](configuration.md) explains how the parts belong together.
+Every key of a configuration, map by map. `transom schema --format markdown` prints this page, and a test keeps it as the
+program has it. [Configuration](configuration.md) explains how the parts belong together.
 
-A default stands in its column; a key without one may be left out, and then what it is about is not there. **Bold** keys
-must be there. Times in ms or s and sizes in bytes are integers; where 0 switches something off, the text says so.
-Relative paths start at the node directory.
+- A **bold** key must be there. Any other may be left out: then its default holds, or else what it is about is not there.
+- Words in quotes are the only ones allowed. A number stands with its range and its unit; `ms` alone is any number of
+  milliseconds. Where 0 switches something off, the text says so.
+- Relative paths of files and folders start at the node directory.
+- An ID is 3 to 64 characters of `a-z`, `0-9` and `_`, beginning with a letter. Those left out are numbered, `worker001`
+  and so on. A realm name is 3 to 255 letters, digits and `_-@.`, beginning with a letter, or `0x` and 40 hex digits. A
+  path is one component of letters, digits, `_` and `-`, or `/`. In a strict URI, components hold `a-z`, `0-9` and `_`.
+- *Refused at start*: `transom check` warns of it, and `transom start` ends with an error. *Without effect*: both say so,
+  and the node runs.
+- An unknown key is an error, except where it says otherwise.
 ";
+
+/// A section: a map, and those that have the same keys.
+struct Section {
+    map: MapReference,
+    definition: Definition,
+    /// What else has these keys.
+    also: Vec<&'static str>,
+}
 
 /// The page.
 pub fn reference() -> String {
+    let maps = maps();
+    let mut sections = sections(&maps);
+    let used = used(&maps);
     let mut out = HEAD.to_owned();
-    for (map, definition) in maps() {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "\n## {}\n\n{}\n", capital(map.what), definition.text);
-        if definition.open {
-            out.push_str("\nUnknown keys are warned of and ignored.\n");
-        }
-        if definition.variants.is_empty() {
-            keys(&definition, &mut out);
-        } else {
-            variants(&definition, &mut out);
+    out.push('\n');
+    // Writing to a String cannot fail.
+    for (title, names) in PARTS {
+        let links: Vec<_> = names
+            .iter()
+            .filter(|name| sections.iter().any(|section| section.map.what == **name))
+            .map(|name| link(name))
+            .collect();
+        let _ = writeln!(out, "- **[{title}](#{})**: {}", anchor(title), links.join(", "));
+    }
+    for (title, names) in PARTS {
+        let _ = write!(out, "\n## {title}\n");
+        for name in *names {
+            if let Some(at) = sections.iter().position(|section| section.map.what == *name) {
+                section(&sections.remove(at), &used, &mut out);
+            }
         }
     }
     out
 }
 
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+/// The maps in the order of the page, each with those that have the same keys.
+fn sections(maps: &[(MapReference, Definition)]) -> Vec<Section> {
+    let position = |what: &str| PARTS.iter().flat_map(|(_, names)| *names).position(|name| *name == what);
+    let mut sorted: Vec<_> = maps.iter().collect();
+    sorted.sort_by_key(|(map, _)| position(map.what));
+    let mut sections: Vec<Section> = Vec::new();
+    for (map, definition) in sorted {
+        let same = sections.iter_mut().find(|section| {
+            definition.variants.is_empty()
+                && definition.keys.len() > 1
+                && section.definition.open == definition.open
+                && section.definition.one_of == definition.one_of
+                && section.definition.text == definition.text
+                && rows(&section.definition) == rows(definition)
+        });
+        match same {
+            Some(section) => section.also.push(map.what),
+            None => sections.push(Section { map: *map, definition: definition.clone(), also: Vec::new() }),
+        }
+    }
+    sections
 }
 
-/// The name of a heading in a link, as mdBook and GitHub make it.
-fn anchor(what: &str) -> String {
-    let kept = |c: char| match c {
-        ' ' => Some('-'),
-        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
-        _ => None,
-    };
-    what.to_lowercase().chars().filter_map(kept).collect()
+/// Where each map stands: the maps that it stands in, by key.
+type Used = BTreeMap<&'static str, BTreeMap<String, BTreeSet<&'static str>>>;
+
+fn used(maps: &[(MapReference, Definition)]) -> Used {
+    let mut used = Used::new();
+    let mut add = |what, how, within| used.entry(what).or_default().entry(how).or_default().insert(within);
+    for (map, definition) in maps {
+        for variant in &definition.variants {
+            add(variant.map.what, format!("type `\"{}\"` of", variant.word), map.what);
+        }
+        for key in definition.keys.iter().filter(|_| definition.variants.is_empty()) {
+            for inner in key.shape.maps() {
+                add(inner.what, format!("`{}` of", key.name), map.what);
+            }
+        }
+    }
+    used
+}
+
+fn section(section: &Section, used: &Used, out: &mut String) {
+    let Section { map, definition, also } = section;
+    out.push('\n');
+    for name in also {
+        let _ = writeln!(out, "<a id=\"{}\"></a>", anchor(name));
+    }
+    if !also.is_empty() {
+        out.push('\n');
+    }
+    let _ = write!(out, "### {}\n\n{}\n", map.what, definition.text);
+    if !also.is_empty() {
+        let names: Vec<_> = also.iter().map(|name| format!("*{name}*")).collect();
+        let _ = write!(out, "\nThe same keys in: {}.\n", names.join(", "));
+    }
+    let mut places: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (how, within) in [&map.what].into_iter().chain(also).filter_map(|name| used.get(name)).flatten() {
+        places.entry(how).or_default().extend(within);
+    }
+    let places: Vec<_> = places
+        .into_iter()
+        .map(|(how, within)| format!("{how} {}", within.into_iter().map(link).collect::<Vec<_>>().join(", ")))
+        .collect();
+    if !places.is_empty() {
+        let _ = write!(out, "\nWhere: {}.\n", places.join("; "));
+    }
+    if definition.variants.is_empty() {
+        keys(definition, out);
+    } else {
+        variants(definition, out);
+    }
+    if definition.open {
+        out.push_str("\nUnknown keys are warned of and ignored.\n");
+    }
+}
+
+fn link(what: &str) -> String {
+    format!("[{what}](#{})", anchor(what))
 }
 
 fn variants(definition: &Definition, out: &mut String) {
-    out.push_str("\n| `type` | |\n| --- | --- |\n");
+    out.push_str("\n| `type` | meaning | keys |\n| --- | --- | --- |\n");
     for variant in &definition.variants {
-        let default = if definition.default_type == Some(variant.word) {
-            " Taken when there is no `type`."
-        } else {
-            ""
+        let default = match definition.default_type == Some(variant.word) {
+            true => " Taken when there is no `type`.",
+            false => "",
         };
         let _ = writeln!(
             out,
-            "| `{}` | {}{default}{} See [{}](#{}). |",
+            "| `\"{}\"` | {}{default}{} | {} |",
             variant.word,
             cell(&variant.text),
             status(variant.status),
-            variant.map.what,
-            anchor(variant.map.what)
+            link(variant.map.what)
         );
     }
 }
@@ -75,64 +169,81 @@ fn keys(definition: &Definition, out: &mut String) {
         out.push_str("\nIt has no keys.\n");
         return;
     }
-    out.push_str("\n| key | value | default | |\n| --- | --- | --- | --- |\n");
-    for key in &definition.keys {
-        let name = if key.required { format!("**`{}`**", key.name) } else { format!("`{}`", key.name) };
-        let default = match &key.default {
-            Some(default) if *default == serde_json::json!({}) => String::new(),
-            Some(default) => format!("`{}`", cell(&default.to_string())),
-            None => String::new(),
-        };
-        let _ = writeln!(
-            out,
-            "| {name} | {} | {default} | {}{} |",
-            cell(&shown(&key.shape)),
-            explained(key),
-            status(key.status)
-        );
+    out.push_str("\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n");
+    let (first, rest): (Vec<_>, Vec<_>) = definition.keys.iter().partition(|key| key.name == "type");
+    for key in first.into_iter().chain(rest) {
+        out.push_str(&row(key));
+        out.push('\n');
     }
     let one_of: Vec<_> = definition.one_of.iter().map(|key| format!("`{key}`")).collect();
-    if !one_of.is_empty() {
-        let _ = write!(out, "\nAt least one of {} must be there.\n", one_of.join(", "));
+    if let Some((last, rest)) = one_of.split_last() {
+        let _ = write!(out, "\nAt least one must be there: {} or {last}.\n", rest.join(", "));
     }
 }
 
-/// The text of a key, with its words if it is one of a closed set.
+/// The rows of a map, but for the word that tells it apart.
+fn rows(definition: &Definition) -> Vec<String> {
+    definition.keys.iter().filter(|key| key.name != "type").map(row).collect()
+}
+
+fn row(key: &KeyDefinition) -> String {
+    let name = if key.required { format!("**`{}`**", key.name) } else { format!("`{}`", key.name) };
+    let default = match &key.default {
+        Some(default) if *default != serde_json::json!({}) => format!("`{}`", cell(&default.to_string())),
+        _ => String::new(),
+    };
+    let text = match (&key.shape, key.name, key.status) {
+        (Shape::Values(_), "type", _) | (_, _, Status::Ignored { .. }) if nothing(key) => String::new(),
+        _ => explained(key),
+    };
+    let text = format!("{text}{}", status(key.status));
+    format!("| {name} | {} | {default} | {} |", cell(&shown(&key.shape)), text.trim())
+}
+
+/// Whether the text of a key says nothing that its value or its status does not say.
+fn nothing(key: &KeyDefinition) -> bool {
+    key.name == "type" || key.text == "Nothing."
+}
+
+/// The text of a key, with its words if it is one of a closed set and they need explaining.
 fn explained(key: &KeyDefinition) -> String {
     let mut text = cell(&key.text);
     let words = words(&key.shape);
-    if !words.is_empty() {
-        let words: Vec<_> = words
-            .iter()
-            .map(|word| {
-                format!(
-                    "`{}`: {}{}",
-                    word.word,
-                    lower(word.text.trim_end_matches('.')),
-                    word_status(word.status)
-                )
-            })
-            .collect();
-        let _ = write!(text, " {}.", cell(&words.join("; ")));
+    let explained: Vec<_> = words.iter().filter(|word| !is_obvious(word)).collect();
+    if explained.is_empty() {
+        let not: Vec<_> = words.iter().filter(|word| word.status != Status::Works).collect();
+        if let Some(first) = not.first() {
+            let names: Vec<_> = not.iter().map(|word| format!("`\"{}\"`", word.word)).collect();
+            let _ = write!(text, " {}:{}.", names.join(", "), word_status(first.status));
+        }
+        return text;
     }
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| {
+            let meaning = lower(word.text.trim_end_matches('.'));
+            format!("`\"{}\"`: {meaning}{}", word.word, word_status(word.status))
+        })
+        .collect();
+    let _ = write!(text, "<br>{}.", cell(&words.join(";<br>")));
     text
 }
 
-fn words(shape: &Shape) -> &[WordDefinition] {
-    match shape {
-        Shape::Words(words) => words,
-        Shape::List { item, .. } => words(item),
-        Shape::Either(shapes) => shapes.iter().map(words).find(|words| !words.is_empty()).unwrap_or_default(),
-        _ => &[],
-    }
+/// Whether the meaning of a word is the word again.
+fn is_obvious(word: &WordDefinition) -> bool {
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    plain(&word.text).ends_with(&plain(word.word)) && word.text.split(' ').count() <= 2
 }
 
-/// The text with a small first letter, unless it is a name.
+/// The text with a small first letter, unless it begins with a name.
 fn lower(text: &str) -> String {
-    let name = text.chars().nth(1).is_some_and(char::is_uppercase);
     let mut chars = text.chars();
     match chars.next() {
-        Some(first) if !name => first.to_lowercase().chain(chars).collect(),
+        Some(first)
+            if !text.split(' ').next().is_some_and(|word| word.chars().skip(1).any(char::is_uppercase)) =>
+        {
+            first.to_lowercase().chain(chars).collect()
+        }
         _ => text.to_owned(),
     }
 }
@@ -149,45 +260,39 @@ fn status(of: Status) -> String {
 fn word_status(of: Status) -> &'static str {
     match of {
         Status::Works => "",
-        Status::Unsupported { .. } => " (refused at start)",
-        Status::Ignored { .. } => " (without effect)",
+        Status::Unsupported { .. } => " *refused at start*",
+        Status::Ignored { .. } => " *without effect*",
     }
 }
 
-/// A text inside a table.
-fn cell(text: &str) -> String {
-    text.replace("\n\n", " ").replace('|', "\\|")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn shown(shape: &Shape) -> String {
-    match shape {
-        Shape::Any => "any".to_owned(),
-        Shape::Null => "null".to_owned(),
-        Shape::Bool => "bool".to_owned(),
-        Shape::Number => "number".to_owned(),
-        Shape::Int { least, most, unit } => {
-            let range = match (*least, *most) {
-                (i64::MIN, i64::MAX) => "int".to_owned(),
-                (least, i64::MAX) => format!("int from {least}"),
-                (least, most) => format!("{least}..{most}"),
-            };
-            unit.map_or(range.clone(), |unit| format!("{range} {unit}"))
+    #[test]
+    fn page_has_every_map_once() {
+        let known: BTreeSet<&str> = maps().iter().map(|(map, _)| map.what).collect();
+        let mut placed = BTreeSet::new();
+        for name in PARTS.iter().flat_map(|(_, names)| *names) {
+            assert!(placed.insert(*name), "{name:?} has two places");
         }
-        Shape::Text { rule: "" | "not empty", .. } => "str".to_owned(),
-        Shape::Text { rule, .. } => format!("str: {rule}"),
-        Shape::Words(words) => {
-            words.iter().map(|word| format!("`\"{}\"`", word.word)).collect::<Vec<_>>().join(", ")
-        }
-        Shape::Values(values) => {
-            values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(" or ")
-        }
-        Shape::List { item, length } => match (&**item, length) {
-            (Shape::Words(_), _) => "list of words".to_owned(),
-            (item, (least, most)) if least == most => format!("list of {least}: {}", shown(item)),
-            (item, _) => format!("list of {}", shown(item)),
-        },
-        Shape::Dict { names: (names, _), value } => format!("map from {names} to {}", shown(value)),
-        Shape::Map(map) => format!("[{}](#{})", map.what, anchor(map.what)),
-        Shape::Either(shapes) => shapes.iter().map(shown).collect::<Vec<_>>().join(", or "),
+        assert_eq!(placed, known);
+    }
+
+    #[test]
+    fn links_lead_to_sections() {
+        let page = reference();
+        let anchors: BTreeSet<String> = page
+            .lines()
+            .filter_map(|line| {
+                line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#'))
+            })
+            .map(anchor)
+            .chain(page.split("<a id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())))
+            .collect();
+        let links: BTreeSet<String> =
+            page.split("](#").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())).collect();
+        let nowhere: Vec<_> = links.difference(&anchors).collect();
+        assert!(nowhere.is_empty() && links.len() > 100, "{nowhere:?}");
     }
 }

@@ -82,7 +82,7 @@ impl Kind for HostName {
 
 /// What a path may be, for people and as a regular expression.
 pub(crate) const PATH_NAMES: (&str, Option<&str>) =
-    ("one path component of letters, digits, `_` and `-`, or `/`", Some("^([a-z0-9A-Z_-]+|/)$"));
+    ("a path: one component of letters, digits, `_` and `-`, or `/`", Some("^([a-z0-9A-Z_-]+|/)$"));
 
 /// Reports a key that cannot be a path: one component of `a-zA-Z0-9_-`, or `/`.
 pub(crate) fn check_path_key(map: &Map<'_>, key: &str, token: Token) -> bool {

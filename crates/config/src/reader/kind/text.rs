@@ -40,7 +40,7 @@ pub(crate) fn regular(
 
 /// A URI of a procedure or topic in the strict sense: components of `a-z`, `0-9` and `_`.
 pub(crate) fn strict_uri() -> Text {
-    regular("a URI with components of a-z, 0-9 and _", Some(r"^([0-9a-z_]+\.)*[0-9a-z_]+$"), |uri| {
+    regular("a strict URI: components of a-z, 0-9 and _", Some(r"^([0-9a-z_]+\.)*[0-9a-z_]+$"), |uri| {
         let sound = uri.split('.').all(|part| {
             !part.is_empty()
                 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -273,8 +273,7 @@ impl Kind for SecretText {
     }
 
     fn shape(&self) -> Shape {
-        let rule = if self.variables { "a text, or `${NAME}` of an environment variable" } else { "" };
-        Shape::Text { rule, pattern: None }
+        Shape::Text { rule: "", pattern: None }
     }
 }
 
@@ -321,7 +320,7 @@ impl Kind for Id {
     fn shape(&self) -> Shape {
         match self.strict {
             true => Shape::Text {
-                rule: "3 to 64 characters of a-z, 0-9 and _, beginning with a letter",
+                rule: "an ID: 3 to 64 characters of a-z, 0-9 and _, beginning with a letter",
                 pattern: Some("^[a-z][a-z0-9_]{2,63}$"),
             },
             false => Shape::Text { rule: "", pattern: None },
