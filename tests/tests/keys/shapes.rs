@@ -13,16 +13,18 @@ async fn common_shapes_when_nothing_is_refused_start() {
         let path = entry.unwrap().path();
         let Some(format) = Format::of(&path) else { continue };
         let folder = tempfile::tempdir().unwrap();
-        for name in ["node", "web", "shared", "img"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
         let node_dir = folder.path().join("node");
         let context = Context::new("shape", &node_dir, &|_| Some("8080".to_owned()));
         let loaded = parse_str(&std::fs::read_to_string(&path).unwrap(), format, &context);
         let Some(mut node) = loaded.node.filter(|_| !loaded.findings.refuse_start()) else { continue };
+        make_directories(&node.effective());
         for (i, transport) in node.workers.iter_mut().flat_map(Worker::transports_mut).enumerate() {
             match &mut transport.endpoint {
-                ListenEndpoint::Tcp(tcp) => tcp.ports = 0..=0,
+                ListenEndpoint::Tcp(tcp) => {
+                    tcp.ports = 0..=0;
+                    // Its certificates are not here.
+                    tcp.tls = None;
+                }
                 ListenEndpoint::Unix(unix) => {
                     unix.address = transom_config::UnixAddress::Path(node_dir.join(i.to_string()));
                 }
@@ -36,4 +38,18 @@ async fn common_shapes_when_nothing_is_refused_start() {
         started += 1;
     }
     assert!(started >= 8, "{started}");
+}
+
+/// Makes every directory that a configuration serves files of.
+fn make_directories(value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            if let Some(directory) = map.get("directory").and_then(|directory| directory.as_str()) {
+                std::fs::create_dir_all(directory).unwrap();
+            }
+            map.values().for_each(make_directories);
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(make_directories),
+        _ => {}
+    }
 }
