@@ -96,7 +96,10 @@ async fn session_over_tls_with_each_version() {
     let folder = Folder::new();
     let node = node(&tls(&folder.server("one", "localhost"))).await;
     let info = joined(node.tcp(0), &folder.connecting("localhost")).await.unwrap();
-    assert!(format!("{:?}", info.version).contains("1_3") || format!("{:?}", info.version).contains("1.3"), "{info:?}");
+    assert!(
+        format!("{:?}", info.version).contains("1_3") || format!("{:?}", info.version).contains("1.3"),
+        "{info:?}"
+    );
     let problem = joined(node.tcp(0), &folder.connecting("elsewhere")).await.unwrap_err();
     assert!(problem.contains("localhost"), "{problem}");
 }
@@ -137,7 +140,9 @@ async fn client_certificate_when_authorities_are_given_is_needed() {
 async fn least_version_when_written_is_kept_to() {
     let folder = Folder::new();
     let files = folder.server("one", "localhost");
-    let node = node(&with(tls(&files), json!({"min_version": "1.3", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256"}))).await;
+    let node =
+        node(&with(tls(&files), json!({"min_version": "1.3", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256"})))
+            .await;
     let settings = TlsConnectSettings { min_version: MinVersion::Tls13, ..folder.connecting("localhost") };
     joined(node.tcp(0), &settings).await.unwrap();
 }

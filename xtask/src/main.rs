@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
   suites                                     the conformance suites against a node
   fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
   bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
+  bench config                               how long it takes to check a configuration, by its size
   docs                                       the reference of every crate and, with mdbook installed, the book";
 
 fn main() -> ExitCode {
@@ -57,11 +58,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Hands over to the benchmark, both built for release. `run`, which is also what options alone mean, gets this
+/// Hands over to a benchmark. That of a whole node: both built for release. `run`, which is also what options alone mean, gets this
 /// workspace's node.
 fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
     let bench = |words: &str| ws.cargo(&format!("run --release --quiet -p transom-bench -- {words}"));
     match args {
+        [word] if word == "config" => {
+            ws.cargo("bench --quiet -p transom-config --all-features --bench check").status()
+        }
         [word, ..] if word != "run" && !word.starts_with('-') => bench(word).args(&args[1..]).status(),
         _ => {
             let node = suites::build_node(ws)?;

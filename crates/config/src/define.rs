@@ -81,6 +81,9 @@ macro_rules! map {
                 #[allow(unused_variables, reason = "a map may have no keys")]
                 fn write_fields(&self, out: &mut Writer) {
                     $($( out.part(&$pgroup, &self.$pf); )*)?
+                    #[allow(clippy::needless_update, reason = "not every map has hooks")]
+                    let hooks: Hooks<Self> = Hooks { $($hook: $hooked,)* ..Hooks::NONE };
+                    out.without(hooks.without);
                     $($( out.key($crate::define::map!(@key $rf $($rk)?), &$rkind, &self.$rf); )*)?
                     $($( out.key($crate::define::map!(@key $of $($ok)?), &$okind, &self.$of); )*)?
                 }

@@ -10,7 +10,7 @@ use crate::{ListenEndpoint, RouterWorker, Secret, Worker};
 
 map! {
     /// The whole configuration.
-    pub struct Node = "the configuration", trap = reader::top::trap;
+    pub struct Node = "the configuration", check = reader::top::settle, trap = reader::top::trap;
     optional {
         /// For editors: where the schema of this file is.
         schema["$schema"]: Option<Json> = None => some(any());

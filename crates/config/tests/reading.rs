@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod reading {
+    mod conversion;
     mod cross;
     mod findings;
     mod good;
+    mod mutations;
     mod robust;
     mod shapes;
     mod shown;
+    mod sites;
     mod support;
 }

@@ -68,17 +68,12 @@ pub(crate) fn python_name() -> Text {
     })
 }
 
-pub(crate) fn check_salt(user: &mut WampCraUser, map: &Map<'_>) {
-    let parts = [
-        ("salt", user.salt.is_some()),
-        ("iterations", user.iterations.is_some()),
-        ("keylen", user.keylen.is_some()),
-    ];
-    let there = parts.iter().filter(|(_, there)| *there).count();
-    if there == 0 || there == parts.len() {
+pub(crate) fn check_salt(_: &mut WampCraUser, map: &Map<'_>) {
+    let parts = ["salt", "iterations", "keylen"];
+    if !parts.iter().any(|key| map.has(key)) {
         return;
     }
-    for (key, _) in parts.iter().filter(|(key, there)| !there && !map.has(key)) {
+    for key in parts.iter().filter(|key| !map.has(key)) {
         map.missing(key, Some("a salted secret needs \"salt\", \"iterations\" and \"keylen\""));
     }
 }
@@ -120,8 +115,8 @@ fn is_fingerprint(text: &str, bytes: usize) -> bool {
     text.split(':').count() == bytes && text.split(':').all(byte)
 }
 
-pub(crate) fn check_tls_principal(principal: &mut TlsPrincipal, map: &Map<'_>) {
-    if principal.sha1.is_none() && principal.sha256.is_none() && !map.has("certificate-sha1") {
+pub(crate) fn check_tls_principal(_: &mut TlsPrincipal, map: &Map<'_>) {
+    if !map.has("certificate-sha1") && !map.has("certificate-sha256") {
         map.missing("certificate-sha1", Some("or \"certificate-sha256\""));
     }
 }

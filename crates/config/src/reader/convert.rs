@@ -116,8 +116,16 @@ fn inline(value: &Json, out: &mut String) {
     match value {
         Json::String(string) => text(string, out),
         Json::Number(number) if number.is_f64() => {
-            // YAML 1.1 takes 1e3 for a text.
-            let _ = write!(out, "{:?}", number.as_f64().unwrap_or_default());
+            // YAML 1.1 takes 1e30 for a text: it wants a point, and the sign of the exponent.
+            let number = format!("{:?}", number.as_f64().unwrap_or_default());
+            match number.split_once('e') {
+                Some((digits, exponent)) => {
+                    let point = if digits.contains('.') { "" } else { ".0" };
+                    let sign = if exponent.starts_with('-') { "" } else { "+" };
+                    let _ = write!(out, "{digits}{point}e{sign}{exponent}");
+                }
+                None => out.push_str(&number),
+            }
         }
         other => {
             let _ = write!(out, "{other}");
@@ -164,7 +172,7 @@ mod tests {
     #[test]
     fn yaml_when_written() {
         let value = json!({"version": 2, "workers": [{"type": "router", "list": [[1, "a"], [], {}]}, 5], "e": {},
-            "port": "8080", "on": "yes", "": "", "text": "a: b", "path": "../web/x.html", "f": 1500.0, "nl": "a\nb"});
+            "port": "8080", "on": "yes", "": "", "text": "a: b", "path": "../web/x.html", "f": 1500.0, "large": 1e30, "small": 1.5e-30, "nl": "a\nb"});
         let expected = "\
 version: 2
 workers:
@@ -182,6 +190,8 @@ port: \"8080\"
 text: \"a: b\"
 path: \"../web/x.html\"
 f: 1500.0
+large: 1.0e+30
+small: 1.5e-30
 nl: \"a\\nb\"
 ";
         assert_eq!(to_yaml(&value), expected);
@@ -190,7 +200,7 @@ nl: \"a\\nb\"
     #[test]
     fn notation_when_changed_twice_is_the_same() {
         let value = json!({"a": [{"b": {"c": ["x", {"d": null}]}}, "~", "-", "1_000", "0x1F", ".5", "é", "#", "a #b"],
-            "8080": true, "null": -5, "k v": 1.5, "tab\t": "\u{7f}\u{85}\u{2028}\u{feff}"});
+            "8080": true, "null": -5, "k v": 1.5, "large": -1e300, "<<": {"x": 1}, "<<<": "<<", "tab\t": "\u{7f}\u{85}\u{2028}\u{feff}"});
         let json = to_json(&value);
         let yaml = convert(&json, Format::Json).unwrap();
         assert_eq!(convert(&yaml, Format::Yaml).unwrap(), json, "{yaml}");

@@ -12,33 +12,46 @@ use crate::{
 
 /// Adds what it finds. `file`: where the configuration was read from.
 pub(crate) fn check(node: &Node, file: &Path, findings: &mut Findings) {
+    let mut out = Vec::new();
+    named(node, &mut out);
+    if world_readable(file)
+        && let Some(place) = findings.first_secret()
+    {
+        let message = format!("every local user can read this secret: {} is world-readable", file.display());
+        let hint = format!("chmod o= {}, or take it from the environment: \"${{NAME}}\"", file.display());
+        out.push(Finding::new(Severity::Warning, &place, message).with_hint(hint));
+    }
+    findings.add_all(out);
+}
+
+/// Files and folders that the configuration names.
+fn named(node: &Node, out: &mut Vec<Finding>) {
     for worker in &node.workers {
         for transport in worker.transports() {
-            listening(&transport.endpoint, findings);
+            listening(&transport.endpoint, out);
             for (path, _) in super::cross::all_paths(super::cross::web_paths(transport)) {
-                web_service(&path.service.kind, findings);
+                web_service(&path.service.kind, out);
             }
             for entrance in super::cross::entrances(transport) {
                 if let Some(cookie) = entrance.cookie
                     && let crate::CookieStoreConfig::File(store) = &cookie.store
                     && let Some(folder) = store.filename.parent()
                 {
-                    needs(folder, true, &store.place.key("filename"), findings);
+                    needs(folder, true, &store.place.key("filename"), out);
                 }
             }
         }
         if let Worker::Guest(guest) = worker
             && let Some(workdir) = &guest.options.workdir
         {
-            needs(workdir, true, &guest.options.place.key("workdir"), findings);
+            needs(workdir, true, &guest.options.place.key("workdir"), out);
         }
     }
-    secrets(file, findings);
 }
 
-fn listening(endpoint: &ListenEndpoint, findings: &mut Findings) {
+fn listening(endpoint: &ListenEndpoint, out: &mut Vec<Finding>) {
     if let Some(tls) = endpoint.tls() {
-        listening_tls(tls, findings);
+        listening_tls(tls, out);
     }
     match endpoint.plain() {
         // A socket file is made, the folder around it is not.
@@ -46,87 +59,87 @@ fn listening(endpoint: &ListenEndpoint, findings: &mut Findings) {
             if let UnixAddress::Path(path) = &unix.address
                 && let Some(folder) = path.parent()
             {
-                needs(folder, true, &unix.place.key("path"), findings);
+                needs(folder, true, &unix.place.key("path"), out);
             }
         }
         ListenEndpoint::Onion(onion) => {
             if let Some(folder) = onion.private_key_file.parent() {
-                needs(folder, true, &onion.place.key("private_key_file"), findings);
+                needs(folder, true, &onion.place.key("private_key_file"), out);
             }
-            private(&onion.private_key_file, &onion.place.key("private_key_file"), findings);
+            private(&onion.private_key_file, &onion.place.key("private_key_file"), out);
         }
         ListenEndpoint::Tcp(_) | ListenEndpoint::Fd(_) | ListenEndpoint::Twisted(_) => {}
     }
 }
 
-fn listening_tls(tls: &TlsListenConfig, findings: &mut Findings) {
+fn listening_tls(tls: &TlsListenConfig, out: &mut Vec<Finding>) {
     let pairs = std::iter::once((&tls.key, &tls.certificate, &tls.chain_certificates, &tls.place)).chain(
         tls.certificates
             .iter()
             .map(|pair| (&pair.key, &pair.certificate, &pair.chain_certificates, &pair.place)),
     );
     for (key, certificate, chain, place) in pairs {
-        needs(key, false, &place.key("key"), findings);
-        private(key, &place.key("key"), findings);
-        needs(certificate, false, &place.key("certificate"), findings);
+        needs(key, false, &place.key("key"), out);
+        private(key, &place.key("key"), out);
+        needs(certificate, false, &place.key("certificate"), out);
         for (index, file) in chain.iter().enumerate() {
-            needs(file, false, &place.key("chain_certificates").index(index), findings);
+            needs(file, false, &place.key("chain_certificates").index(index), out);
         }
     }
     for (index, file) in tls.ca_certificates.iter().enumerate() {
-        needs(file, false, &tls.place.key("ca_certificates").index(index), findings);
+        needs(file, false, &tls.place.key("ca_certificates").index(index), out);
     }
     if let Some(file) = &tls.dhparam {
-        needs(file, false, &tls.place.key("dhparam"), findings);
+        needs(file, false, &tls.place.key("dhparam"), out);
     }
 }
 
-fn connecting_tls(tls: &TlsConnectConfig, findings: &mut Findings) {
+fn connecting_tls(tls: &TlsConnectConfig, out: &mut Vec<Finding>) {
     for (index, file) in tls.ca_certificates.iter().enumerate() {
-        needs(file, false, &tls.place.key("ca_certificates").index(index), findings);
+        needs(file, false, &tls.place.key("ca_certificates").index(index), out);
     }
     if let Some(key) = &tls.key {
-        needs(key, false, &tls.place.key("key"), findings);
-        private(key, &tls.place.key("key"), findings);
+        needs(key, false, &tls.place.key("key"), out);
+        private(key, &tls.place.key("key"), out);
     }
     if let Some(certificate) = &tls.certificate {
-        needs(certificate, false, &tls.place.key("certificate"), findings);
+        needs(certificate, false, &tls.place.key("certificate"), out);
     }
 }
 
-fn connecting(endpoint: &ConnectEndpoint, findings: &mut Findings) {
+fn connecting(endpoint: &ConnectEndpoint, out: &mut Vec<Finding>) {
     if let Some(tls) = endpoint.tls() {
-        connecting_tls(tls, findings);
+        connecting_tls(tls, out);
     }
 }
 
-fn web_service(service: &crate::WebServiceConfig, findings: &mut Findings) {
+fn web_service(service: &crate::WebServiceConfig, out: &mut Vec<Finding>) {
     use crate::WebServiceConfig as Service;
     match service {
         Service::Static(files) => {
             if let Some(directory) = &files.directory {
-                needs(directory, true, &files.place.key("directory"), findings);
+                needs(directory, true, &files.place.key("directory"), out);
             }
         }
         Service::Cgi(cgi) => {
-            needs(&cgi.directory, true, &cgi.place.key("directory"), findings);
-            needs(Path::new(&cgi.processor), false, &cgi.place.key("processor"), findings);
+            needs(&cgi.directory, true, &cgi.place.key("directory"), out);
+            needs(Path::new(&cgi.processor), false, &cgi.place.key("processor"), out);
         }
         Service::Archive(archive) if !archive.download => {
-            needs(&archive.archive, false, &archive.place.key("archive"), findings);
+            needs(&archive.archive, false, &archive.place.key("archive"), out);
         }
         Service::Wap(wap) => {
             if let crate::WapTemplates::Directory(directory) = &wap.templates {
-                needs(directory, true, &wap.place.key("templates"), findings);
+                needs(directory, true, &wap.place.key("templates"), out);
             }
         }
-        Service::WebSocketReverseProxy(proxy) => connecting(&proxy.backend.endpoint, findings),
+        Service::WebSocketReverseProxy(proxy) => connecting(&proxy.backend.endpoint, out),
         _ => {}
     }
 }
 
 /// A file or folder that must be there.
-fn needs(path: &Path, folder: bool, place: &Place, findings: &mut Findings) {
+fn needs(path: &Path, folder: bool, place: &Place, out: &mut Vec<Finding>) {
     let what = if folder { "folder" } else { "file" };
     let why = match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() == folder => return,
@@ -137,15 +150,15 @@ fn needs(path: &Path, folder: bool, place: &Place, findings: &mut Findings) {
         Err(error) => format!("cannot be looked at: {error}"),
     };
     let message = format!("the {what} {} {why}", path.display());
-    findings.add(Finding::new(Severity::Warning, place, message));
+    out.push(Finding::new(Severity::Warning, place, message));
 }
 
 /// A file that nobody else should be able to read.
-fn private(path: &Path, place: &Place, findings: &mut Findings) {
+fn private(path: &Path, place: &Place, out: &mut Vec<Finding>) {
     if world_readable(path) {
         let message = format!("every local user can read the key {}", path.display());
         let hint = format!("chmod o= {}", path.display());
-        findings.add(Finding::new(Severity::Warning, place, message).with_hint(hint));
+        out.push(Finding::new(Severity::Warning, place, message).with_hint(hint));
     }
 }
 
@@ -158,15 +171,4 @@ fn world_readable(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn world_readable(_: &Path) -> bool {
     false
-}
-
-/// Secrets that stand in a configuration which every local user can read.
-fn secrets(file: &Path, findings: &mut Findings) {
-    if !world_readable(file) {
-        return;
-    }
-    let Some(place) = findings.first_secret() else { return };
-    let message = format!("every local user can read this secret: {} is world-readable", file.display());
-    let hint = format!("chmod o= {}, or take it from the environment: \"${{NAME}}\"", file.display());
-    findings.add(Finding::new(Severity::Warning, &place, message).with_hint(hint));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::source::{Index, Span};
-use super::tree::Node;
+use super::tree::{Finder, Node};
 use crate::Place;
 
 /// How much a finding matters.
@@ -107,12 +107,24 @@ impl Findings {
         tree: Option<Node>,
         list: Vec<Finding>,
     ) -> Self {
-        let mut findings = Self { name, text, index, tree, list };
-        let spans: Vec<Option<Span>> =
-            findings.list.iter().map(|f| f.span.or_else(|| findings.span_of(&f.place))).collect();
-        findings.list.iter_mut().zip(spans).for_each(|(finding, span)| finding.span = span);
-        findings.list.sort_by_key(|finding| finding.span.map(|span| span.start));
+        let mut findings = Self { name, text, index, tree, list: Vec::new() };
+        findings.add_all(list);
         findings
+    }
+
+    /// Adds what another layer found, as [`add`](Self::add) does.
+    pub(super) fn add_all(&mut self, found: Vec<Finding>) {
+        if let Some(tree) = &self.tree {
+            let mut finder = Finder::default();
+            self.list.extend(found.into_iter().map(|mut finding| {
+                let span = |token| self.index.span(&self.text, token);
+                finding.span = finding.span.or_else(|| Some(span(finder.token_at(tree, &finding.place))));
+                finding
+            }));
+        } else {
+            self.list.extend(found);
+        }
+        self.list.sort_by_key(|finding| finding.span.map(|span| span.start));
     }
 
     /// The findings, in the order of the text.
@@ -141,7 +153,7 @@ impl Findings {
 
     /// The token at that place, or at the nearest place around it that stands in the file.
     pub fn span_of(&self, place: &Place) -> Option<Span> {
-        let token = self.tree.as_ref()?.token_at(place);
+        let token = Finder::default().token_at(self.tree.as_ref()?, place);
         Some(self.index.span(&self.text, token))
     }
 

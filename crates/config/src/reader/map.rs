@@ -4,7 +4,7 @@
 //! definition has it.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use super::describe::{ChoiceHooks, Status};
 use super::finding::Severity;
@@ -86,6 +86,11 @@ impl<'t> Map<'t> {
     /// Whether the key is there; does not make it known.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entry(key).is_some()
+    }
+
+    /// Whether the key is there with a value that is no bool: what it would ask for cannot be told.
+    pub(crate) fn is_wrong(&self, key: &str) -> bool {
+        self.peek(key).is_some_and(|value| !value.is_bool())
     }
 
     /// The value of a key that is known already, to say something about it.
@@ -244,6 +249,13 @@ impl<'t> Map<'t> {
         let mut known = self.known.borrow_mut();
         known.retain(|key| !self.without.get().contains(key));
         let absent: Vec<&str> = known.iter().copied().filter(|key| !self.has(key)).collect();
+        let names = OnceCell::new();
+        let list = || {
+            let mut names: Vec<&str> = known.clone();
+            names.sort_unstable();
+            names.dedup();
+            format!("known: {}", names.join(", "))
+        };
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let trap = || self.traps.borrow().iter().find_map(|trap| trap(&entry.key));
             let near = || {
@@ -251,12 +263,7 @@ impl<'t> Map<'t> {
                 word.map(|key| format!("did you mean {key:?}?"))
             };
             let hint = trap().or_else(near).or_else(|| {
-                (severity == Severity::Error && !known.is_empty()).then(|| {
-                    let mut names: Vec<&str> = known.clone();
-                    names.sort_unstable();
-                    names.dedup();
-                    format!("known: {}", names.join(", "))
-                })
+                (severity == Severity::Error && !known.is_empty()).then(|| names.get_or_init(list).clone())
             });
             let message = format!("unknown attribute {:?} in {}{ignored}", entry.key, self.what());
             self.cx.note(severity, self.place.clone(), entry.key_token, message, hint);

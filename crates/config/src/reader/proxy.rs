@@ -1,5 +1,7 @@
 //! Kinds and checks of proxy workers.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::describe::Shape;
@@ -125,8 +127,15 @@ fn number_transports(worker: &mut ProxyWorker, map: &Map<'_>) {
 /// Routes lead to connections that are there.
 pub(crate) fn check(worker: &mut ProxyWorker, map: &Map<'_>) {
     number_transports(worker, map);
-    let Some(routes) = map.peek("routes").and_then(|routes| routes.map("proxy routes")) else { return };
-    let known = |name: &str| worker.connections.iter().any(|(known, _)| known == name);
+    let Some(routes) = map.peek("routes").filter(Val::is_map).and_then(|routes| routes.map("proxy routes"))
+    else {
+        return;
+    };
+    // Those that are wrong are not among the worker's, so what is written counts.
+    let connections =
+        map.peek("connections").filter(Val::is_map).and_then(|all| all.map("proxy connections"));
+    let known: HashSet<&str> =
+        connections.iter().flat_map(|all| all.entries().map(|(name, _, _)| name)).collect();
     for (_, _, roles) in routes.entries() {
         let Some(roles) = roles.is_map().then(|| roles.map("proxy routes of a realm")).flatten() else {
             continue;
@@ -134,10 +143,7 @@ pub(crate) fn check(worker: &mut ProxyWorker, map: &Map<'_>) {
         for (_, _, names) in roles.entries() {
             let names = if names.is_list() { names.list().unwrap_or_default() } else { vec![names] };
             for name in names {
-                if let Some(text) = name.as_str()
-                    && !known(text)
-                    && !map.peek("connections").is_some_and(|c| c.map("").is_some_and(|c| c.has(text)))
-                {
+                if name.as_str().is_some_and(|name| !known.contains(name)) {
                     name.invalid_value("there is no connection of this name", None);
                 }
             }

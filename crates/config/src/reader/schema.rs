@@ -151,9 +151,7 @@ fn shape(of: &Shape) -> Json {
             if *least != i64::MIN {
                 schema["minimum"] = (*least).into();
             }
-            if *most != i64::MAX {
-                schema["maximum"] = (*most).into();
-            }
+            schema["maximum"] = (*most).into();
             schema
         }
         Shape::Number => json!({"type": "number", "minimum": 0}),

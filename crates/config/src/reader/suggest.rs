@@ -6,27 +6,34 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     if word.len() > 64 {
         return None;
     }
-    let limit = if word.chars().count() <= 4 { 1 } else { 2 };
+    let word = fold(word);
+    let limit = if word.len() <= 4 { 1 } else { 2 };
     known
         .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
+        // A character has at most four bytes, so this leaves out only what is too far away.
+        .filter(|candidate| {
+            candidate.len() + limit >= word.len() && candidate.len() <= 4 * (word.len() + limit)
+        })
+        .map(|candidate| (distance(&word, &fold(candidate)), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other;
-/// letter case and `-` for `_` count nothing.
-fn distance(a: &str, b: &str) -> usize {
-    let fold = |s: &str| -> Vec<char> {
-        s.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
-    };
-    let (a, b) = (fold(a), fold(b));
+/// Letter case and `-` for `_` count nothing.
+fn fold(word: &str) -> Vec<char> {
+    word.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other.
+fn distance(a: &[char], b: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row = Vec::with_capacity(b.len() + 1);
     let at = |row: &[usize], i: usize| row.get(i).copied().unwrap_or(usize::MAX / 2);
     for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
+        row.clear();
+        row.push(i + 1);
         for (j, cb) in b.iter().enumerate() {
             let mut best =
                 (at(&last, j + 1) + 1).min(at(&row, j) + 1).min(at(&last, j) + usize::from(ca != cb));
@@ -36,7 +43,8 @@ fn distance(a: &str, b: &str) -> usize {
             }
             row.push(best);
         }
-        before = std::mem::replace(&mut last, row);
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
     at(&last, b.len())
 }

@@ -72,10 +72,10 @@ pub(crate) fn listening_trap(key: &str) -> Option<String> {
     }
 }
 
-pub(crate) fn check_connecting(config: &mut TlsConnectConfig, map: &Map<'_>) {
-    match (&config.key, &config.certificate) {
-        (Some(_), None) => map.missing("certificate", Some("it belongs to \"key\"")),
-        (None, Some(_)) => {
+pub(crate) fn check_connecting(_: &mut TlsConnectConfig, map: &Map<'_>) {
+    match (map.has("key"), map.has("certificate")) {
+        (true, false) => map.missing("certificate", Some("it belongs to \"key\"")),
+        (false, true) => {
             map.ignored(Severity::Warning, "certificate", "without its \"key\" it cannot be shown");
         }
         _ => {}

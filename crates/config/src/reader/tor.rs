@@ -22,11 +22,11 @@ pub(crate) fn check_onion(config: &mut OnionListenConfig, map: &Map<'_>) {
     if config.version == 2 {
         map.conflict("version", "Tor has dropped version 2", Some("write 3, or leave it out"));
     }
-    match (&config.tor_control_endpoint, config.embedded) {
-        (None, false) => {
+    match (map.has("tor_control_endpoint"), config.embedded || map.is_wrong("embedded")) {
+        (false, false) => {
             map.missing("tor_control_endpoint", Some("or \"embedded\": true for the Tor inside the node"));
         }
-        (Some(_), true) => {
+        (true, true) if config.embedded => {
             map.conflict("embedded", "give either \"tor_control_endpoint\" or \"embedded\", not both", None);
         }
         _ => {}
@@ -34,8 +34,9 @@ pub(crate) fn check_onion(config: &mut OnionListenConfig, map: &Map<'_>) {
 }
 
 pub(crate) fn check_tor(config: &mut TorConnectConfig, map: &Map<'_>) {
-    let ways = [config.tor_socks_port.is_some(), config.tor_socks_endpoint.is_some(), config.embedded];
+    let ways = [map.has("tor_socks_port"), map.has("tor_socks_endpoint"), config.embedded];
     match ways.iter().filter(|way| **way).count() {
+        0 if map.is_wrong("embedded") => {}
         0 => map.missing("tor_socks_port", Some("or \"embedded\": true for the Tor inside the node")),
         1 => {}
         _ => {

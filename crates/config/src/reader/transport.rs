@@ -1,5 +1,6 @@
 //! Kinds, checks and hints of transports.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use serde_json::Value as Json;
@@ -94,13 +95,13 @@ pub(crate) fn check_universal(config: &mut UniversalConfig, map: &Map<'_>) {
             None,
         );
     }
-    if let (Some(UniversalWebSocket::Paths(paths)), Some(web)) = (&config.websocket, &config.web) {
-        for (path, _) in paths {
-            if web.paths.iter().any(|other| other.path == *path)
-                && let Some(section) = map.peek("websocket").and_then(|section| section.map("websocket"))
-            {
+    if let (Some(UniversalWebSocket::Paths(_)), Some(web)) = (&config.websocket, &config.web) {
+        let others: HashSet<&str> = web.paths.iter().map(|path| path.path.as_str()).collect();
+        let section = map.peek("websocket").and_then(|section| section.map("websocket"));
+        for (path, token, value) in section.iter().flat_map(|section| section.entries()) {
+            if others.contains(path) {
                 let message = format!("path {path:?} is also in \"web\"; the websocket answers there");
-                section.say_at_key(Severity::Warning, path, message, None);
+                map.cx.note(Severity::Warning, value.place(), token, message, None);
             }
         }
     }
@@ -351,9 +352,8 @@ pub(crate) fn check_websocket_connect(config: &mut WebSocketConnect, map: &Map<'
         };
         url.warn(message, None);
     }
-    let Some(options) = map.peek("options").and_then(|options| options.map("websocket options")) else {
-        return;
-    };
+    let options = map.peek("options").filter(Val::is_map);
+    let Some(options) = options.and_then(|options| options.map("websocket options")) else { return };
     for key in LISTENING_OPTIONS {
         options.ignored(Severity::Note, key, "it is about listening");
     }

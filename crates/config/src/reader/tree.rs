@@ -144,35 +144,67 @@ impl Node {
             _ => None,
         }
     }
+}
 
+/// Finds the tokens of places. It remembers the keys of large maps, so that many places cost no more than the tree is
+/// large.
+#[derive(Default)]
+pub(crate) struct Finder<'n> {
+    large: HashMap<*const Node, HashMap<String, &'n Node>>,
+}
+
+impl<'n> Finder<'n> {
     /// The token at a place, or at the nearest place around it that stands in the file.
-    pub(crate) fn token_at(&self, place: &Place) -> Token {
-        let (mut node, mut rest) = (self, place.as_str());
-        while let Some((next, after)) = node.step(rest) {
+    pub(crate) fn token_at(&mut self, tree: &'n Node, place: &Place) -> Token {
+        let (mut node, mut rest) = (tree, place.as_str());
+        while let Some((next, after)) = self.step(node, rest) {
             (node, rest) = (next, after);
         }
         node.token
     }
 
     /// The value that the first step of a written path leads to, and the steps after it.
-    fn step<'n, 'p>(&'n self, path: &'p str) -> Option<(&'n Self, &'p str)> {
-        let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-        match &self.kind {
+    fn step<'p>(&mut self, node: &'n Node, path: &'p str) -> Option<(&'n Node, &'p str)> {
+        let written = |key: &str| Place::root().key(key).as_str().to_owned();
+        match &node.kind {
             Kind::List(items) => {
                 let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
                 Some((items.get(index.parse::<usize>().ok()?)?, rest))
             }
-            Kind::Map(entries) => entries.iter().find_map(|entry| {
-                let place = Place::root().key(&entry.key);
-                let written = place.as_str();
-                let path =
-                    if written.starts_with('[') { path } else { path.strip_prefix('.').unwrap_or(path) };
-                let rest = path.strip_prefix(written)?;
-                ends(rest).then_some((&entry.value, rest))
-            }),
+            Kind::Map(entries) => {
+                let path = path.strip_prefix('.').unwrap_or(path);
+                let (key, rest) = path.split_at_checked(key_length(path))?;
+                let node = if entries.len() <= 32 {
+                    let bracketed = key.starts_with('[');
+                    let is = |entry: &&Entry| {
+                        if bracketed { written(&entry.key) == key } else { entry.key == key }
+                    };
+                    &entries.iter().find(is)?.value
+                } else {
+                    let keys = self.large.entry(std::ptr::from_ref(node)).or_insert_with(|| {
+                        entries.iter().map(|entry| (written(&entry.key), &entry.value)).collect()
+                    });
+                    *keys.get(key)?
+                };
+                Some((node, rest))
+            }
             _ => None,
         }
     }
+}
+
+/// How long the key is that a written path begins with.
+fn key_length(path: &str) -> usize {
+    if !path.starts_with("[\"") {
+        return path.find(['.', '[']).unwrap_or(path.len());
+    }
+    let mut escaped = false;
+    let quote = path.bytes().skip(2).position(|byte| {
+        let end = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        end
+    });
+    quote.map_or(path.len(), |quote| (quote + 4).min(path.len()))
 }
 
 /// Makes keys unique: the last value wins, at the position of the first, with a warning.

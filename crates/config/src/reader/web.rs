@@ -293,10 +293,10 @@ pub(crate) fn check_reverse_proxy(service: &mut WebSocketReverseProxyConfig, map
 }
 
 /// A secret and its name belong together.
-pub(crate) fn check_bridge(options: &mut BridgeOptions, map: &Map<'_>) {
-    match (&options.key, &options.secret) {
-        (None, Some(_)) => map.missing("key", Some("with a \"secret\" alone every request would be denied")),
-        (Some(_), None) => {
+pub(crate) fn check_bridge(_: &mut BridgeOptions, map: &Map<'_>) {
+    match (map.has("key"), map.has("secret")) {
+        (false, true) => map.missing("key", Some("with a \"secret\" alone every request would be denied")),
+        (true, false) => {
             map.ignored(Severity::Warning, "key", "without a \"secret\" requests are not signed")
         }
         _ => {}
@@ -304,7 +304,7 @@ pub(crate) fn check_bridge(options: &mut BridgeOptions, map: &Map<'_>) {
 }
 
 pub(crate) fn check_archive(archive: &mut ArchiveConfig, map: &Map<'_>) {
-    if archive.download && archive.origin.is_none() {
+    if archive.download && !map.has("origin") {
         map.missing("origin", Some("\"download\" needs it"));
     }
 }

@@ -30,11 +30,11 @@ impl Kind for AWorker {
         let worker = self.map.read(value)?;
         if !matches!(worker, Worker::Guest(_)) && is_disabled(value) {
             // What it asks for does not matter, as long as it is right.
-            let mut index = 0;
-            cx.findings.borrow_mut().retain(|finding| {
-                index += 1;
-                index <= found || finding.severity == Severity::Error
-            });
+            let mut findings = cx.findings.borrow_mut();
+            let found = found.min(findings.len());
+            let own = findings.split_off(found);
+            findings.extend(own.into_iter().filter(|finding| finding.severity == Severity::Error));
+            drop(findings);
             cx.unsupported.set(unsupported);
             value.warn("this worker is disabled and will not be started", None);
             return None;

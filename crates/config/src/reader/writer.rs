@@ -34,6 +34,13 @@ impl Writer {
         }
     }
 
+    /// Keys that were written and yet do not exist.
+    pub(crate) fn without(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.map.shift_remove(*key);
+        }
+    }
+
     pub(crate) fn part<G: Group>(&mut self, group: &G, value: &G::Value) {
         group.write(value, self);
     }
@@ -51,7 +58,16 @@ impl Writer {
         self.map.get("type")?.as_str()
     }
 
-    pub(crate) fn done(self) -> Json {
+    /// The map, with what people look for first in front.
+    pub(crate) fn done(mut self) -> Json {
+        self.first("type");
         Json::Object(self.map)
+    }
+
+    /// Moves a key to the front.
+    pub(crate) fn first(&mut self, key: &str) {
+        if let Some(value) = self.map.shift_remove(key) {
+            self.map.shift_insert(0, key.to_owned(), value);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Plain words mean what they mean in the YAML of Crossbar.io (version 1.1): `yes`, `no`, `on` and `off`
 //! are bools, `0666` is an octal number, `<<` merges maps. Tags other than the core ones are refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 
@@ -19,7 +19,13 @@ struct Frame {
 
 enum Body {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<(String, Token)>, flow: bool },
+    /// `merges`: which entries hold maps that are merged.
+    Map {
+        entries: Vec<Entry>,
+        key: Option<(String, Token)>,
+        flow: bool,
+        merges: Vec<usize>,
+    },
 }
 
 /// The tree of a YAML text.
@@ -51,6 +57,9 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
             }
             Event::Scalar(value, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
+                if plain && tag.is_none() && value == "<<" {
+                    build.expect_merge();
+                }
                 let kind = match tag.as_deref() {
                     Some(tag) => tagged(&value, tag).map_err(|message| wrong(tag, message))?,
                     None if plain && !build.expects_key() => resolve(&value),
@@ -74,7 +83,7 @@ pub(crate) fn parse(text: &str, lines: &Lines<'_>) -> Result<Node, SyntaxError> 
                 build.open(Frame {
                     token,
                     anchor,
-                    body: Body::Map { entries: Vec::new(), key: None, flow },
+                    body: Body::Map { entries: Vec::new(), key: None, flow, merges: Vec::new() },
                 })?;
             }
             Event::SequenceEnd | Event::MappingEnd => build.close()?,
@@ -115,6 +124,14 @@ struct Build {
 }
 
 impl Build {
+    /// The key that comes next says that its value is merged into the map.
+    fn expect_merge(&mut self) {
+        if let Some(Frame { body: Body::Map { entries, key: None, merges, .. }, .. }) = self.frames.last_mut()
+        {
+            merges.push(entries.len());
+        }
+    }
+
     fn expects_key(&self) -> bool {
         matches!(self.frames.last(), Some(Frame { body: Body::Map { key: None, .. }, .. }))
     }
@@ -135,11 +152,11 @@ impl Build {
         let Some(Frame { mut token, anchor, body }) = self.frames.pop() else { return Ok(()) };
         let kind = match body {
             Body::List(items) => Kind::List(items),
-            Body::Map { entries, flow, .. } => {
+            Body::Map { entries, flow, merges, .. } => {
                 if let (false, Some(first)) = (flow, entries.first()) {
                     token = first.key_token;
                 }
-                Kind::Map(merged(entries)?)
+                Kind::Map(merged(entries, &merges)?)
             }
         };
         self.put(Node { token, kind }, anchor)
@@ -174,12 +191,16 @@ impl Build {
 }
 
 /// Puts the maps given under `<<` in its place; a key that stands in the map itself wins.
-fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
-    if !entries.iter().any(|entry| entry.key == "<<") {
+fn merged(entries: Vec<Entry>, merges: &[usize]) -> Result<Vec<Entry>, SyntaxError> {
+    if merges.is_empty() {
         return Ok(entries);
     }
-    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
-    for Entry { value, key_token, .. } in merges {
+    let (mut merged, mut own) = (Vec::new(), Vec::new());
+    for (index, entry) in entries.into_iter().enumerate() {
+        if merges.binary_search(&index).is_ok() { merged.push(entry) } else { own.push(entry) }
+    }
+    let mut known: HashSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
+    for Entry { value, key_token, .. } in merged {
         let maps = match value.kind {
             Kind::List(items) => items,
             _ => vec![value],
@@ -190,7 +211,7 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, SyntaxError> {
                 return Err(SyntaxError { token: key_token, message, hint: None });
             };
             for entry in entries {
-                if !own.iter().any(|known| known.key == entry.key) {
+                if known.insert(entry.key.clone()) {
                     own.push(entry);
                 }
             }
@@ -297,6 +318,7 @@ mod tests {
             ("8080: x", r#"{"8080":"x"}"#),
             ("", "null"),
             ("base: &b {x: 1, y: 2}\nz: {<<: *b, y: 3}", r#"{"base":{"x":1,"y":2},"z":{"y":3,"x":1}}"#),
+            ("a: {'<<': {x: 1}}", r#"{"a":{"<<":{"x":1}}}"#),
         ];
         for (text, expected) in table {
             assert_eq!(read(text).as_deref(), Ok(expected), "{text}");

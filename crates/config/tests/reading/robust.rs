@@ -1,29 +1,34 @@
 //! Whatever the text, there is an answer.
 
-use std::path::Path;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use transom_config::*;
 
-use super::support::read;
+use super::conversion::in_effect_again;
+use super::support::{read, samples};
 
-fn examples() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    let mut texts = vec![EMBEDDED_JSON.to_owned()];
-    for folder in ["minimal", "universal-tcp-unix", "web-and-websocket", "yaml"] {
-        for name in ["config.json", "config.yaml"] {
-            texts.extend(std::fs::read_to_string(root.join(folder).join(".crossbar").join(name)));
-        }
-    }
-    assert_eq!(texts.len(), 5);
-    texts
+/// Texts to start from: small enough that a change often hits something.
+fn examples() -> &'static [String] {
+    static EXAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let samples = samples().into_iter().map(|sample| sample.text);
+        samples.chain([EMBEDDED_JSON.to_owned()]).filter(|text| text.len() < 8_000).collect()
+    });
+    &EXAMPLES
 }
 
-/// Reads and shows in every way.
+/// Reads, shows, converts and upgrades in every way.
 fn exercise(text: &str) {
     for format in [Format::Json, Format::Yaml] {
+        if let Ok(other) = convert(text, format) {
+            let turned = if format == Format::Json { Format::Yaml } else { Format::Json };
+            assert!(convert(&other, turned).is_ok(), "{other}");
+        }
+        _ = upgrade(text, format);
         let loaded = read(text, format);
         assert_eq!(loaded.node.is_none(), loaded.findings.has_errors());
+        loaded.node.iter().for_each(in_effect_again);
         for purpose in [Purpose::Check, Purpose::Start] {
             loaded.findings.render(purpose, true);
         }
@@ -39,11 +44,11 @@ proptest! {
 
     #[test]
     fn sound_files_when_mutated(
-        which in 0..5_usize,
-        edits in proptest::collection::vec((any::<prop::sample::Index>(), 0..6_usize, ".{0,3}"), 1..6),
-        cut in proptest::option::of(any::<prop::sample::Index>()),
+        which in any::<Index>(),
+        edits in proptest::collection::vec((any::<Index>(), 0..6_usize, ".{0,3}"), 1..6),
+        cut in proptest::option::of(any::<Index>()),
     ) {
-        let mut chars: Vec<char> = examples().swap_remove(which).chars().collect();
+        let mut chars: Vec<char> = which.get(examples()).chars().collect();
         for (at, remove, insert) in edits {
             let at = at.index(chars.len() + 1);
             let end = (at + remove).min(chars.len());
@@ -58,12 +63,12 @@ proptest! {
     /// Values of the wrong kind everywhere: the tokens of a sound file in another order.
     #[test]
     fn sound_files_when_values_are_swapped(
-        which in 0..5_usize,
-        swaps in proptest::collection::vec((any::<prop::sample::Index>(), 0..9_usize), 1..8),
+        which in any::<Index>(),
+        swaps in proptest::collection::vec((any::<Index>(), 0..9_usize), 1..8),
     ) {
         const VALUES: [&str; 9] =
             ["null", "true", "-1", "1.5", "99999999999999999999", "\"\"", "[]", "{}", "[{\"type\": \"tcp\"}]"];
-        let text = examples().swap_remove(which);
+        let text = which.get(examples());
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         for (at, value) in swaps {
             let at = at.index(lines.len());

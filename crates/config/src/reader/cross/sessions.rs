@@ -1,9 +1,11 @@
 //! Who comes in, and whether there is a realm and a role for them.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{all_paths, entrances, web_paths};
 use crate::reader::finding::{Finding, Severity};
 use crate::{
-    AnonymousAuth, AuthConfig, CryptosignAuth, DynamicAuth, ListenEndpoint, Place, ProxyWorker, Realm,
+    AnonymousAuth, AuthConfig, CryptosignAuth, DynamicAuth, ListenEndpoint, Place, ProxyWorker,
     RouterComponent, RouterWorker, ScramAuth, TicketAuth, TlsAuth, Transport, TransportProtocol, WampCraAuth,
     WebServiceConfig, Worker,
 };
@@ -145,10 +147,39 @@ fn dynamic(auth: &AuthConfig) -> Vec<&DynamicAuth> {
     out
 }
 
+/// The roles of each realm.
+struct Realms<'n> {
+    roles: HashMap<&'n str, HashSet<&'n str>>,
+    /// Those of all realms.
+    all: HashSet<&'n str>,
+}
+
+impl<'n> Realms<'n> {
+    fn of<R: Iterator<Item = &'n str>>(realms: impl Iterator<Item = (&'n str, R)>) -> Self {
+        let roles: HashMap<_, HashSet<_>> = realms.map(|(realm, roles)| (realm, roles.collect())).collect();
+        let all = roles.values().flatten().copied().collect();
+        Self { roles, all }
+    }
+
+    fn has(&self, realm: &str) -> bool {
+        self.roles.contains_key(realm)
+    }
+
+    /// Whether that realm, or any, has the role.
+    fn has_role(&self, realm: Option<&str>, role: &str) -> bool {
+        let roles = realm.map_or(Some(&self.all), |realm| self.roles.get(realm));
+        roles.is_some_and(|roles| roles.contains(role))
+    }
+}
+
 /// Realms and roles that this worker does not have.
 fn in_router(worker: &RouterWorker, out: &mut Vec<Finding>) {
-    let realm = |name: &str| worker.realms.iter().find(|realm| realm.name == name);
-    let has_role = |realm: &Realm, role: &str| realm.roles.iter().any(|known| known.name == role);
+    let realms = Realms::of(
+        worker
+            .realms
+            .iter()
+            .map(|realm| (realm.name.as_str(), realm.roles.iter().map(|role| role.name.as_str()))),
+    );
     for auth in worker.transports.iter().flat_map(entrances).filter_map(|entrance| entrance.auth) {
         for given in given(auth) {
             match given.role {
@@ -159,19 +190,15 @@ fn in_router(worker: &RouterWorker, out: &mut Vec<Finding>) {
                     out.push(Finding::new(Severity::Warning, &given.place.key(given.key), message));
                 }
                 "" | "trusted" | "anonymous" => {}
-                role => {
-                    let fits = |realm: &&Realm| {
-                        given.realm.is_none_or(|name| name == realm.name) && has_role(realm, role)
-                    };
-                    if !worker.realms.iter().any(|realm| fits(&realm)) {
-                        let message =
-                            format!("no realm of this worker has a role {role:?}; such clients are refused");
-                        out.push(Finding::new(Severity::Warning, &given.place.key(given.key), message));
-                    }
+                role if !realms.has_role(given.realm, role) => {
+                    let message =
+                        format!("no realm of this worker has a role {role:?}; such clients are refused");
+                    out.push(Finding::new(Severity::Warning, &given.place.key(given.key), message));
                 }
+                _ => {}
             }
             if let Some(name) = given.realm
-                && realm(name).is_none()
+                && !realms.has(name)
             {
                 let message = format!("this worker has no realm {name:?}; such clients are refused");
                 out.push(Finding::new(Severity::Warning, &given.place.key("realm"), message));
@@ -179,7 +206,7 @@ fn in_router(worker: &RouterWorker, out: &mut Vec<Finding>) {
         }
         for dynamic in dynamic(auth) {
             if let Some(name) = &dynamic.authenticator_realm
-                && realm(name).is_none()
+                && !realms.has(name)
             {
                 let message =
                     format!("this worker has no realm {name:?}; the authenticator cannot be called");
@@ -192,32 +219,26 @@ fn in_router(worker: &RouterWorker, out: &mut Vec<Finding>) {
             RouterComponent::Class(class) => (&class.realm, &class.place),
             RouterComponent::Function(function) => (&function.realm, &function.place),
         };
-        if realm(name).is_none() {
+        if !realms.has(name) {
             let message = format!("this worker has no realm {name:?}; the component cannot join");
             out.push(Finding::new(Severity::Warning, &place.key("realm"), message));
         }
     }
     for transport in &worker.transports {
         if let Some((name, place)) = mqtt_realm(transport)
-            && realm(name).is_none()
+            && !realms.has(name)
         {
             let message = format!("this worker has no realm {name:?}; MQTT clients are refused");
             out.push(Finding::new(Severity::Warning, &place.key("realm"), message));
         }
         for service in services(transport) {
-            match realm(service.realm) {
-                None => {
-                    let message = format!("invalid value: this worker has no realm {:?}", service.realm);
-                    out.push(Finding::new(Severity::Error, &service.place.key("realm"), message));
-                }
-                Some(realm) if !has_role(realm, service.role) && service.role != "trusted" => {
-                    let message = format!(
-                        "realm {:?} has no role {:?}; nothing is allowed",
-                        service.realm, service.role
-                    );
-                    out.push(Finding::new(Severity::Warning, &service.place.key(service.role_key), message));
-                }
-                Some(_) => {}
+            if !realms.has(service.realm) {
+                let message = format!("invalid value: this worker has no realm {:?}", service.realm);
+                out.push(Finding::new(Severity::Error, &service.place.key("realm"), message));
+            } else if !realms.has_role(Some(service.realm), service.role) && service.role != "trusted" {
+                let message =
+                    format!("realm {:?} has no role {:?}; nothing is allowed", service.realm, service.role);
+                out.push(Finding::new(Severity::Warning, &service.place.key(service.role_key), message));
             }
         }
     }
@@ -225,11 +246,14 @@ fn in_router(worker: &RouterWorker, out: &mut Vec<Finding>) {
 
 /// Services of a proxy need a route for the session that they have.
 fn in_proxy(worker: &ProxyWorker, out: &mut Vec<Finding>) {
+    let routed = Realms::of(
+        worker
+            .routes
+            .iter()
+            .map(|(realm, roles)| (realm.as_str(), roles.iter().map(|(role, _)| role.as_str()))),
+    );
     for service in worker.transports.iter().flat_map(services) {
-        let routed = worker.routes.iter().any(|(realm, roles)| {
-            realm == service.realm && roles.iter().any(|(role, _)| role == service.role)
-        });
-        if !routed {
+        if !routed.has_role(Some(service.realm), service.role) {
             let message = format!(
                 "invalid value: there is no route for realm {:?} and role {:?}",
                 service.realm, service.role

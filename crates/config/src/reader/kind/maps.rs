@@ -41,6 +41,10 @@ impl<T: Fields> Fields for Box<T> {
     }
 }
 
+impl<T: Named> Named for Box<T> {
+    const WHAT: &'static str = T::WHAT;
+}
+
 /// A map under its own name.
 pub(crate) fn map<T: Fields + Named>() -> MapOf<T> {
     map_as(T::WHAT)
