@@ -12,6 +12,9 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(Arc<str>);
 
+/// So many characters of a key are part of a path.
+const LONGEST_KEY: usize = 64;
+
 impl Place {
     /// The place of the whole configuration.
     pub fn root() -> Self {
@@ -29,8 +32,11 @@ impl Place {
     }
 
     /// The place of `key` in the map at this place. A key that is not a plain word is written in
-    /// brackets: `paths["/"]`.
+    /// brackets: `paths["/"]`. Of a very long one only the beginning is.
     pub fn key(&self, key: &str) -> Self {
+        let short = key.char_indices().nth(LONGEST_KEY).and_then(|(end, _)| key.get(..end));
+        let cut = short.map(|beginning| format!("{beginning}…"));
+        let key = cut.as_deref().unwrap_or(key);
         let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'));
         let path = match (plain && !key.is_empty(), self.0.is_empty()) {
             (true, true) => key.to_owned(),
@@ -77,5 +83,7 @@ mod tests {
             r#"workers[0].transports[1].paths["/"].allow-by-default"#
         );
         assert_eq!(Place::root().to_string(), "configuration");
+        let long = Place::root().key(&"é".repeat(1_000));
+        assert_eq!(long.as_str(), format!("[\"{}…\"]", "é".repeat(64)));
     }
 }

@@ -125,10 +125,9 @@ pub struct Loaded {
 }
 
 impl Node {
-    /// The node that runs when there is no configuration file: [`EMBEDDED_JSON`]. Loopback only. Its paths are relative,
-    /// because there is no file whose directory they could start at.
+    /// The node that runs when there is no configuration file: [`EMBEDDED_JSON`]. Loopback only.
     pub fn embedded_default() -> Self {
-        let context = Context::new("embedded.json", Path::new(""), &|_| None);
+        let context = Context::new("embedded.json", Path::new("/"), &|_| None);
         // A test sees to it that the embedded text has nothing to find.
         parse_str(EMBEDDED_JSON, Format::Json, &context).node.unwrap_or_default()
     }

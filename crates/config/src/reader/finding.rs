@@ -114,6 +114,7 @@ impl Findings {
 
     /// Adds what another layer found, as [`add`](Self::add) does.
     pub(super) fn add_all(&mut self, found: Vec<Finding>) {
+        let first = self.list.len();
         if let Some(tree) = &self.tree {
             let mut finder = Finder::default();
             self.list.extend(found.into_iter().map(|mut finding| {
@@ -124,6 +125,7 @@ impl Findings {
         } else {
             self.list.extend(found);
         }
+        self.list.iter_mut().skip(first).for_each(|finding| shorten(&mut finding.message));
         self.list.sort_by_key(|finding| finding.span.map(|span| span.start));
     }
 
@@ -210,6 +212,19 @@ impl Findings {
             Some(Span { line, column, .. }) => format!("{}:{line}:{column}: {word}: {finding}", self.name),
             None => format!("{}: {word}: {finding}", self.name),
         }
+    }
+}
+
+/// Leaves out the middle of what nobody reads to its end: names and values in a file may be of any length.
+fn shorten(message: &mut String) {
+    const KEPT: usize = 600;
+    let cut = |index| message.char_indices().nth(index).map(|(at, _)| at);
+    if message.len() > 2 * KEPT
+        && let Some(start) = cut(KEPT)
+        && let Some(end) =
+            message.char_indices().rev().nth(KEPT / 2).map(|(at, _)| at).filter(|end| *end > start)
+    {
+        message.replace_range(start..end, " … ");
     }
 }
 

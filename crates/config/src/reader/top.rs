@@ -4,7 +4,7 @@ use super::describe::{Definition, KeyDefinition, Shape, Status};
 use super::kind::Group;
 use super::map::Map;
 use super::writer::Writer;
-use crate::{DialectVersion, Node};
+use crate::DialectVersion;
 
 pub(crate) fn trap(key: &str) -> Option<String> {
     match key {
@@ -13,14 +13,6 @@ pub(crate) fn trap(key: &str) -> Option<String> {
             Some("it belongs to a worker of type \"router\"".to_owned())
         }
         _ => None,
-    }
-}
-
-/// A default path starts at the node directory like one that is written.
-pub(crate) fn settle(node: &mut Node, map: &Map<'_>) {
-    let state = &mut node.controller.tor.state_dir;
-    if state.is_relative() {
-        *state = map.cx.path(&state.to_string_lossy());
     }
 }
 

@@ -62,8 +62,6 @@ fn embedded_node_when_read() {
     let loaded = json(EMBEDDED_JSON);
     assert_eq!(lines(&loaded), Vec::<String>::new());
     let mut node = Node::embedded_default();
-    assert_eq!(node.controller.tor.state_dir, Path::new(".tor"));
-    node.controller.tor.state_dir = "/node/.tor".into();
     assert_eq!(node, sound(&loaded));
     let Worker::Router(worker) = node.workers.remove(0) else { panic!() };
     assert_eq!((worker.id.as_str(), worker.realms[0].name.as_str()), ("worker001", "realm1"));
@@ -158,13 +156,11 @@ fn controller_when_everything_is_set() {
             ..ControllerOptions::default()
         },
         reload: false,
-        tor: EmbeddedTor { state_dir: "/node/.tor".into(), ..EmbeddedTor::default() },
         ..Controller::default()
     };
     assert_eq!(sound(&loaded).controller, expected);
     let absent = json(r#"{"version": 2, "controller": {}, "workers": []}"#);
-    let controller =
-        Controller { place: Place::new("controller"), tor: expected.tor, ..Controller::default() };
+    let controller = Controller { place: Place::new("controller"), ..Controller::default() };
     assert_eq!(sound(&absent), Node { controller, ..Node::default() });
 }
 

@@ -434,7 +434,10 @@ fn check(changed: &Changed, valid: bool, counts: &mut Counts) -> Result<(), Fail
         assert_eq!(loaded.findings.render(purpose, false).is_empty(), loaded.findings.is_empty());
     }
 
-    loaded.node.iter().for_each(in_effect_again);
+    if let Some(Err(why)) = loaded.node.as_ref().map(in_effect_again) {
+        let first = why.lines().find(|line| line.contains(": error: ")).unwrap_or_default();
+        return fail(&format!("what is in effect says something else, {first}"));
+    }
 
     // JSON is YAML, and says the same in the block style too.
     if !deep {

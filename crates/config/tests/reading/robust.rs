@@ -28,7 +28,7 @@ fn exercise(text: &str) {
         _ = upgrade(text, format);
         let loaded = read(text, format);
         assert_eq!(loaded.node.is_none(), loaded.findings.has_errors());
-        loaded.node.iter().for_each(in_effect_again);
+        loaded.node.iter().for_each(|node| in_effect_again(node).unwrap());
         for purpose in [Purpose::Check, Purpose::Start] {
             loaded.findings.render(purpose, true);
         }
@@ -103,6 +103,36 @@ fn nesting_when_too_deep() {
     }
     exercise(&"- ".repeat(10_000));
     exercise(&"[".repeat(10_000));
+}
+
+/// Texts and keys of a megabyte: what is said about them stays short.
+#[test]
+fn texts_when_very_long() {
+    let long = "x".repeat(1 << 20);
+    let sound = r#"{"version": 2, "workers": [{"type": "router", "id": "abc", "realms": [{"name": "realm1", "roles": [
+        {"name": "anonymous", "permissions": [{"uri": "", "match": "prefix"}]}]}], "transports": [
+        {"type": "web", "endpoint": {"type": "unix", "path": "a", "mode": "0600"}, "paths": {
+            "/": {"type": "static", "directory": "b", "options": {"mime_types": {".x": "y"}}},
+            "j": {"type": "json", "value": "c"}, "r": {"type": "redirect", "url": "d"},
+            "ws": {"type": "websocket", "serializers": ["json"], "auth": {"anonymous": {"type": "static", "role": "e"}}}}}]}]}"#;
+    assert!(!read(sound, Format::Json).findings.has_errors());
+    let parts: Vec<&str> = sound.split('"').collect();
+    let mut errors = 0;
+    for index in (1..parts.len()).step_by(2) {
+        let mut parts = parts.clone();
+        parts[index] = &long;
+        let text = parts.join("\"");
+        // YAML takes its time without optimisation.
+        for format in [Format::Json].into_iter().chain((index % 10 == 1).then_some(Format::Yaml)) {
+            let loaded = read(&text, format);
+            let shown = loaded.findings.render(Purpose::Check, false);
+            let longest = shown.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+            assert!(longest < 2_000, "{longest}: {}", &shown[..2_000]);
+            errors += usize::from(loaded.findings.has_errors());
+        }
+    }
+    // The others are names, files and values that may be of any length.
+    assert!(errors >= 30, "{errors}");
 }
 
 #[test]

@@ -296,6 +296,16 @@ pub(crate) struct Id {
     strict: bool,
 }
 
+impl Id {
+    /// The next default one.
+    fn next(&self, ids: &Ids) -> String {
+        let Some((prefix, counter)) = self.numbered else { return String::new() };
+        let counter = counter(ids);
+        counter.set(counter.get() + 1);
+        format!("{prefix}{:03}", counter.get())
+    }
+}
+
 impl Kind for Id {
     type Value = String;
 
@@ -310,7 +320,8 @@ impl Kind for Id {
             (false, true) => value.invalid_value(rule, None),
             (false, false) => value.warn(format!("unusual ID {}: {rule}", value.shown()), None),
         }
-        Some(id.to_owned())
+        // Nothing can be told apart by an empty one.
+        Some(Some(id).filter(|id| !id.is_empty()).map_or_else(|| self.next(&value.cx.ids), str::to_owned))
     }
 
     fn write(&self, value: &String, _: &Writer) -> Option<Json> {
@@ -328,9 +339,6 @@ impl Kind for Id {
     }
 
     fn absent(&self, map: &Map<'_>, _key: &str) -> Option<String> {
-        let (prefix, counter) = self.numbered?;
-        let counter = counter(&map.cx.ids);
-        counter.set(counter.get() + 1);
-        Some(format!("{prefix}{:03}", counter.get()))
+        self.numbered.map(|_| self.next(&map.cx.ids))
     }
 }
