@@ -10,7 +10,7 @@ use crate::{ListenEndpoint, RouterWorker, Secret, Worker};
 
 map! {
     /// The whole configuration.
-    pub struct Node = "the configuration", check = reader::top::settle, trap = reader::top::trap;
+    pub struct Node = "the configuration", trap = reader::top::trap;
     optional {
         /// For editors: where the schema of this file is.
         schema["$schema"]: Option<Json> = None => some(any());
@@ -155,8 +155,8 @@ map! {
     /// The Tor that runs inside the node.
     pub struct EmbeddedTor = "embedded tor";
     optional {
-        /// Where it keeps its state and keys.
-        state_dir: PathBuf = PathBuf::from(".tor") => folder();
+        /// Where it keeps its state and keys; without it, `.tor` in the node directory.
+        state_dir: Option<PathBuf> = None => some(folder());
         /// A file with settings for private networks.
         settings: Option<PathBuf> = None => some(path());
     }

@@ -14,6 +14,7 @@ async fn common_shapes_when_nothing_is_refused_start() {
         let Some(format) = Format::of(&path) else { continue };
         let folder = tempfile::tempdir().unwrap();
         let node_dir = folder.path().join("node");
+        std::fs::create_dir(&node_dir).unwrap();
         let context = Context::new("shape", &node_dir, &|_| Some("8080".to_owned()));
         let loaded = parse_str(&std::fs::read_to_string(&path).unwrap(), format, &context);
         let Some(mut node) = loaded.node.filter(|_| !loaded.findings.refuse_start()) else { continue };
