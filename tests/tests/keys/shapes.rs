@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use transom_config::{Context, Format, ListenEndpoint, Worker, parse_str};
+use transom_config::{Context, Format, ListenEndpoint, TcpListenConfig, Worker, parse_str};
 use transom_node::{RunningNode, Stopped};
 
 #[tokio::test]
@@ -23,13 +23,15 @@ async fn common_shapes_when_nothing_is_refused_start() {
             match &mut transport.endpoint {
                 ListenEndpoint::Tcp(tcp) => {
                     tcp.ports = 0..=0;
+                    tcp.interface = Some("127.0.0.1".to_owned());
                     // Its certificates are not here.
                     tcp.tls = None;
                 }
                 ListenEndpoint::Unix(unix) => {
                     unix.address = transom_config::UnixAddress::Path(node_dir.join(i.to_string()));
                 }
-                other => panic!("{}: {}", path.display(), other.type_name()),
+                // Strings say what is tested elsewhere, and inherited sockets are not here.
+                other => *other = ListenEndpoint::Tcp(TcpListenConfig::new(0)),
             }
         }
         let running = RunningNode::start(&node).await.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
