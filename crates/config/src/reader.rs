@@ -19,6 +19,7 @@ mod keys;
 mod kind;
 mod locate;
 mod map;
+mod network;
 pub(crate) mod prelude;
 pub(crate) mod proxy;
 pub(crate) mod rawsocket;

@@ -246,7 +246,7 @@ impl Kind for Location {
 /// A network in the notation of CIDR, or an address.
 pub(crate) fn network() -> Text {
     regular("a network such as `10.0.0.0/8`", Some("^[0-9A-Fa-f.:]+(/[0-9.]+)?$"), |text| {
-        super::endpoint::network(text).is_none().then_some("must be a network such as \"10.0.0.0/8\"")
+        super::network::network(text).is_none().then_some("must be a network such as \"10.0.0.0/8\"")
     })
 }
 
