@@ -229,10 +229,12 @@ fn explained(key: &KeyDefinition) -> String {
     text
 }
 
-/// Whether the meaning of a word is the word again.
+/// Whether the meaning of a word is the word again: its letters come in it in their order, as in MessagePack.
 fn is_obvious(word: &WordDefinition) -> bool {
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    plain(&word.text).ends_with(&plain(word.word)) && word.text.split(' ').count() <= 2
+    let plain = |text: &str| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<Vec<_>>();
+    let mut rest = plain(&word.text).into_iter();
+    word.text.split(' ').count() <= 2
+        && plain(word.word).iter().all(|letter| rest.any(|other| other == *letter))
 }
 
 /// The text with a small first letter, unless it begins with a name.
