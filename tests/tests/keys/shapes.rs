@@ -29,6 +29,8 @@ async fn common_shapes_when_nothing_is_refused_start() {
                 }
                 ListenEndpoint::Unix(unix) => {
                     unix.address = transom_config::UnixAddress::Path(node_dir.join(i.to_string()));
+                    // Its users and groups are not here.
+                    (unix.owner, unix.group) = (None, None);
                 }
                 // Strings say what is tested elsewhere, and inherited sockets are not here.
                 other => *other = ListenEndpoint::Tcp(TcpListenConfig::new(0)),
