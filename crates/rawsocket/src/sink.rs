@@ -54,6 +54,10 @@ impl SessionSink for Sink {
         }
     }
 
+    fn nudge(&self) {
+        self.outbox.nudge();
+    }
+
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.outbox.poll_room(cx)
     }

@@ -22,6 +22,7 @@ struct State {
     room: usize,
     max_len: usize,
     closed: Option<CloseReason>,
+    nudges: usize,
     waiting: Vec<Waker>,
 }
 
@@ -42,7 +43,14 @@ impl FakeSink {
 
     /// A sink that is full after `room` messages.
     pub fn bounded(serializer: Serializer, room: usize) -> Self {
-        let state = State { sent: Vec::new(), room, max_len: usize::MAX, closed: None, waiting: Vec::new() };
+        let state = State {
+            sent: Vec::new(),
+            room,
+            max_len: usize::MAX,
+            closed: None,
+            nudges: 0,
+            waiting: Vec::new(),
+        };
         FakeSink { serializer, state: Mutex::new(state) }
     }
 
@@ -70,6 +78,11 @@ impl FakeSink {
     pub fn take(&self) -> Vec<Result<Message, DecodeError>> {
         let sent = std::mem::take(&mut self.state.lock().unwrap().sent);
         sent.iter().map(|sent| decode(self.serializer, &sent.bytes)).collect()
+    }
+
+    /// How often the session's task was woken since the last look.
+    pub fn nudges(&self) -> usize {
+        std::mem::take(&mut self.state.lock().unwrap().nudges)
     }
 
     /// The reason with which it was closed.
@@ -109,6 +122,10 @@ impl SessionSink for FakeSink {
             std::mem::take(&mut state.waiting)
         };
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn nudge(&self) {
+        self.state.lock().unwrap().nudges += 1;
     }
 
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {

@@ -64,7 +64,9 @@ pub trait SessionPort: Send {
     /// After [`Flow::Pause`]: ready with what comes next.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow>;
 
-    /// When [`SessionPort::expired`] is to be called: the peer owes a HELLO, an answer to CHALLENGE or a GOODBYE.
+    /// When [`SessionPort::expired`] is to be called: the peer owes a HELLO, an answer to CHALLENGE or a GOODBYE, or a
+    /// call takes too long. Asked after every turn of the connection's task and after [`SessionSink::nudge`]; a moment
+    /// that has passed means at once.
     fn deadline(&self) -> Option<Instant>;
 
     /// The deadline passed.
@@ -88,6 +90,10 @@ pub trait SessionSink: Send + Sync {
     /// Asks the connection's task to end the session and close the transport for this reason. What is queued is
     /// written first.
     fn close(&self, why: CloseReason);
+
+    /// Wakes the connection's task, so that it asks for [`SessionPort::deadline`]: the router has something to do for
+    /// the session that is the session's own task to do.
+    fn nudge(&self);
 
     /// Ready when the queue takes messages again after [`Offered::Full`], or never will.
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()>;

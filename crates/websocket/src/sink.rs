@@ -65,6 +65,10 @@ impl SessionSink for WebSocketSink {
         }
     }
 
+    fn nudge(&self) {
+        self.outbox.nudge();
+    }
+
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.outbox.poll_room(cx)
     }

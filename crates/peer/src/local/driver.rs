@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, Sleep, sleep_until};
 use transom_base::wake;
 use transom_wamp::{
     CallOptions, CancelMode, CloseReason, ErrorMessage, Event, Flow, Id, Message, Payload, PublishOptions,
@@ -108,6 +109,8 @@ pub(super) struct Driver {
     next_handler: u64,
     /// The router wants nothing more for now.
     paused: bool,
+    /// Fires when the port has something to do, or before.
+    timer: Option<Pin<Box<Sleep>>>,
     leaving: bool,
     left: Vec<oneshot::Sender<()>>,
 }
@@ -169,6 +172,7 @@ impl Driver {
             procedures: HashMap::new(),
             next_handler: 0,
             paused: false,
+            timer: None,
             leaving: false,
             left: Vec::new(),
         }
@@ -189,11 +193,39 @@ impl Driver {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 Poll::Pending if heard => {}
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => match self.keep_time(cx) {
+                    Ok(()) => return Poll::Pending,
+                    Err(reason) => return Poll::Ready(reason),
+                },
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Lets the port do what is due, and makes sure that it is woken for what will be.
+    fn keep_time(&mut self, cx: &mut Context<'_>) -> Result<(), CloseReason> {
+        loop {
+            let Some(at) = self.port.deadline() else {
+                self.timer = None;
+                return Ok(());
+            };
+            let now = Instant::now();
+            if at <= now {
+                let flow = self.port.expired(now);
+                self.follow(flow)?;
+                continue;
+            }
+            // It fires early and is armed again then: cheaper than moving it with every message.
+            let timer = match &mut self.timer {
+                Some(timer) if timer.deadline() <= at => timer,
+                timer => timer.insert(Box::pin(sleep_until(at))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            self.timer = None;
+        }
     }
 
     /// Says one thing, when the router wants to hear one.

@@ -107,6 +107,11 @@ impl SessionSink for LocalSink {
         reader.into_iter().chain(room).for_each(wake::later);
     }
 
+    fn nudge(&self) {
+        let reader = self.state().reader.take();
+        reader.into_iter().for_each(wake::later);
+    }
+
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.closed.is_some() || state.pending < self.cap {

@@ -34,7 +34,7 @@ pub fn is_valid(uri: &str, check: UriCheck, form: Form) -> bool {
             }
             b'a'..=b'z' | b'0'..=b'9' | b'_' => {}
             _ if check == UriCheck::Strict => return false,
-            b'#' | b' ' | b'\t'..=b'\r' => return false,
+            b'#' | b' ' | b'\t'..=b'\r' | 0x1c..=0x1f => return false,
             0x80.. => ascii = false,
             _ => {}
         }
@@ -89,6 +89,9 @@ mod tests {
             ("com.my app", [false; 3], [false; 3]),
             ("com.my\tapp", [false; 3], [false; 3]),
             ("com.\u{b}", [false; 3], [false; 3]),
+            // The separators of ASCII count as white space in Python, which most clients were written for.
+            ("com.\u{1c}", [false; 3], [false; 3]),
+            ("com.\u{1f}", [false; 3], [false; 3]),
             ("com.my#app", [false; 3], [false; 3]),
             ("com.\u{a0}", [false; 3], [false; 3]),
             ("com.\u{2003}x", [false; 3], [false; 3]),
