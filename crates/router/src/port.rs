@@ -2,8 +2,13 @@
 
 mod calling;
 mod events;
+mod giving;
 mod joining;
 mod open;
+mod permission;
+mod procedures;
+mod streams;
+mod testaments;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use transom_auth::{Methods, Pending};
+use transom_base::ConnInfo;
 use transom_wamp::{
     Class, CloseReason, Flow, Goodbye, Hello, Message, Refusal, SessionError, SessionPort, SessionSink, Text,
     TransportDetails,
@@ -19,6 +25,7 @@ use transom_wamp::{
 use crate::reply;
 use crate::router::Router;
 use crate::scratch;
+use crate::session::Ending;
 use open::Open;
 
 /// How long a peer may take to answer GOODBYE.
@@ -27,11 +34,24 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer CHALLENGE.
 const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What follows when the peer has answered GOODBYE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The transport is closed.
+    Close,
+    /// The peer may join again.
+    Stay,
+}
+
 /// One peer.
 pub(crate) struct Port {
     router: Arc<Router>,
     methods: Arc<Methods>,
     sink: Arc<dyn SessionSink>,
+    framing: &'static str,
+    info: Arc<ConnInfo>,
+    /// A moment that has passed.
+    opened: Instant,
     hello_timeout: Option<Duration>,
     state: State,
 }
@@ -44,7 +64,7 @@ enum State {
     /// The peer has joined.
     Established(Box<Open>),
     /// The router has said GOODBYE.
-    ShuttingDown { until: Option<Instant> },
+    ShuttingDown { until: Option<Instant>, then: Then },
     /// The transport goes or is gone.
     Over,
 }
@@ -57,7 +77,9 @@ impl Port {
         sink: Arc<dyn SessionSink>,
     ) -> Self {
         let state = State::Closed { until: None };
-        let mut port = Port { router, methods, sink, hello_timeout: details.hello_timeout, state };
+        let TransportDetails { framing, info, hello_timeout, .. } = details;
+        let opened = router.clock().now();
+        let mut port = Port { router, methods, sink, framing, info, opened, hello_timeout, state };
         port.await_hello();
         port
     }
@@ -76,9 +98,8 @@ impl Port {
         let _ = scratch::offer(&*self.sink, Class::Farewell, message);
     }
 
-    fn goodbye(&self, reason: &'static str, text: Option<&'static str>) {
-        let message = text.map(Text::from_static);
-        self.farewell(&Message::Goodbye(Goodbye { message, reason: Text::from_static(reason) }));
+    fn goodbye(&self, reason: Text, message: Option<Text>) {
+        self.farewell(&Message::Goodbye(Goodbye { message, reason }));
     }
 
     /// A message before anybody has joined.
@@ -118,7 +139,7 @@ impl Port {
         match message {
             Message::Goodbye(_) => {
                 open.leave(&self.router);
-                self.goodbye(reply::GOODBYE_AND_OUT, None);
+                self.goodbye(Text::from_static(reply::GOODBYE_AND_OUT), None);
                 self.await_hello();
                 Ok(Flow::Continue)
             }
@@ -156,10 +177,16 @@ impl SessionPort for Port {
             }
             State::Challenged { pending, hello, .. } => self.receive_challenged(pending, hello, msg),
             State::Established(open) => self.receive_open(open, msg),
-            State::ShuttingDown { until } => match msg {
-                Message::Goodbye(_) | Message::Abort(_) => Ok(Flow::Close(CloseReason::SystemShutdown)),
+            State::ShuttingDown { until, then } => match (msg, then) {
+                (Message::Goodbye(_) | Message::Abort(_), Then::Close) => {
+                    Ok(Flow::Close(CloseReason::SystemShutdown))
+                }
+                (Message::Goodbye(_) | Message::Abort(_), Then::Stay) => {
+                    self.await_hello();
+                    Ok(Flow::Continue)
+                }
                 _ => {
-                    self.state = State::ShuttingDown { until };
+                    self.state = State::ShuttingDown { until, then };
                     Ok(Flow::Continue)
                 }
             },
@@ -176,10 +203,13 @@ impl SessionPort for Port {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed { until } | State::Challenged { until, .. } | State::ShuttingDown { until } => {
+            State::Closed { until } | State::Challenged { until, .. } | State::ShuttingDown { until, .. } => {
                 *until
             }
-            State::Established(_) | State::Over => None,
+            // At once.
+            State::Established(open) if open.is_ending() => Some(self.opened),
+            State::Established(open) => open.deadline(),
+            State::Over => None,
         }
     }
 
@@ -192,8 +222,25 @@ impl SessionPort for Port {
                 self.refuse("wamp.error.authentication_failed", "no answer to CHALLENGE came in time");
                 Flow::Close(CloseReason::Timeout)
             }
-            State::ShuttingDown { .. } => Flow::Close(CloseReason::SystemShutdown),
-            State::Closed { .. } | State::Established(_) | State::Over => Flow::Close(CloseReason::Timeout),
+            State::ShuttingDown { then: Then::Close, .. } => Flow::Close(CloseReason::SystemShutdown),
+            State::Established(mut open) => {
+                match open.ending() {
+                    Some(Ending { reason, message, .. }) => {
+                        open.leave(&self.router);
+                        self.goodbye(reason, message);
+                        self.state =
+                            State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), then: Then::Stay };
+                    }
+                    None => {
+                        open.expired(now);
+                        self.state = State::Established(open);
+                    }
+                }
+                Flow::Continue
+            }
+            State::ShuttingDown { then: Then::Stay, .. } | State::Closed { .. } | State::Over => {
+                Flow::Close(CloseReason::Timeout)
+            }
         }
     }
 
@@ -201,12 +248,13 @@ impl SessionPort for Port {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Established(mut open) => {
                 open.leave(&self.router);
-                self.goodbye(reply::SYSTEM_SHUTDOWN, Some("the router is shutting down"));
-                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT) };
+                let message = Text::from_static("the router is shutting down");
+                self.goodbye(Text::from_static(reply::SYSTEM_SHUTDOWN), Some(message));
+                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), then: Then::Close };
                 Flow::Continue
             }
-            State::ShuttingDown { until } => {
-                self.state = State::ShuttingDown { until };
+            State::ShuttingDown { until, .. } => {
+                self.state = State::ShuttingDown { until, then: Then::Close };
                 Flow::Continue
             }
             State::Closed { .. } | State::Challenged { .. } | State::Over => {

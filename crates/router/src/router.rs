@@ -12,6 +12,7 @@ use transom_wamp::{Id, RouterPort, SessionPort, SessionSink, TransportDetails};
 use crate::port::Port;
 use crate::realm::Realm;
 use crate::scratch;
+use crate::settings::RealmSettings;
 use crate::status::RouterStatus;
 use crate::sync::Mutex;
 
@@ -31,8 +32,20 @@ impl Router {
 
     /// A router whose deadlines follow this clock.
     pub fn with_clock(realms: &[transom_config::Realm], clock: Arc<dyn Clock>) -> Arc<Self> {
-        let realms = realms.iter().map(|realm| (realm.name.clone(), Arc::new(Realm::new(realm)))).collect();
+        let settings: Vec<RealmSettings> = realms.iter().map(RealmSettings::from).collect();
+        Router::with_settings(&settings, clock)
+    }
+
+    /// A router with realms of which more is set than a node directory says. Of realms with one name the last counts.
+    pub fn with_settings(realms: &[RealmSettings], clock: Arc<dyn Clock>) -> Arc<Self> {
+        let realm = |settings| Arc::new(Realm::new(settings, clock.clone()));
+        let realms = realms.iter().map(|settings| (settings.name.clone(), realm(settings))).collect();
         Arc::new(Router { realms, sessions: Mutex::default(), clock })
+    }
+
+    /// Forgets the events that a topic of a realm retains; false when there are none.
+    pub fn forget_retained(&self, realm: &str, topic: &str) -> bool {
+        self.realm(realm).is_some_and(|realm| realm.forget_retained(&topic.into()))
     }
 
     /// Where a transport with this `auth` opens sessions. Without `auth`, everybody may join as `anonymous`.

@@ -1,13 +1,18 @@
-//! A joined session, as other sessions see it: who it is and where messages to it go.
+//! A joined session, as other sessions see it: who it is, what it holds and where messages to it go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use ahash::RandomState;
+use transom_base::ConnInfo;
 use transom_wamp::{
-    Class, ClientRoles, CloseReason, Features, Id, Identity, Message, Offered, Passthru, Serializer,
-    SessionSink, Text,
+    Class, CloseReason, Dict, Id, Identity, Message, Offered, Passthru, Serializer, SessionSink, Text,
 };
 
+use crate::announced::Announced;
+use crate::broker::Topic;
 use crate::calls::Calls;
+use crate::registration::{Callee, Registration};
 use crate::role::Role;
 use crate::scratch;
 use crate::sync::Mutex;
@@ -21,38 +26,72 @@ pub(crate) struct Session {
     pub(crate) announced: Announced,
     pub(crate) sink: Arc<dyn SessionSink>,
     pub(crate) calls: Mutex<Calls>,
+    /// What it subscribed to and registered. Only its own task adds; others take out what they take away.
+    pub(crate) held: Mutex<Held>,
+    pub(crate) facts: Facts,
     invocations: AtomicU64,
     /// Events are being dropped because the session is too slow.
     lagging: AtomicBool,
     /// Events dropped since that began.
     dropped: AtomicU64,
+    /// It answers no calls any more.
+    left: AtomicBool,
+    /// Somebody wants it to end; its own task looks when it is nudged.
+    ends: AtomicBool,
+    /// Nobody is to hear of its end.
+    quiet: AtomicBool,
+    ending: Mutex<Option<Ending>>,
 }
 
-/// What of a client's announcements matters to the router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Announced {
-    pub(crate) publisher_passthru: bool,
-    pub(crate) caller_passthru: bool,
-    pub(crate) callee_passthru: bool,
-    pub(crate) progressive_calls: bool,
+/// What a session holds.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) subscriptions: HashMap<Id, Subscription, RandomState>,
+    pub(crate) registrations: HashMap<Id, (Arc<Registration>, Arc<Callee>), RandomState>,
 }
 
-impl Announced {
-    pub(crate) fn new(roles: &ClientRoles) -> Self {
-        let has =
-            |features: &Option<Features>, name| features.as_ref().is_some_and(|features| features.has(name));
-        Announced {
-            publisher_passthru: has(&roles.publisher, "payload_passthru_mode"),
-            caller_passthru: has(&roles.caller, "payload_passthru_mode"),
-            callee_passthru: has(&roles.callee, "payload_passthru_mode"),
-            progressive_calls: has(&roles.caller, "progressive_call_invocations"),
-        }
-    }
+/// A place among the subscribers of a topic.
+#[derive(Clone)]
+pub(crate) struct Subscription {
+    pub(crate) topic: Arc<Topic>,
+    pub(crate) number: u64,
+}
+
+/// How a session came to be, for those who ask.
+pub(crate) struct Facts {
+    pub(crate) method: &'static str,
+    pub(crate) provider: &'static str,
+    pub(crate) extra: Dict,
+    pub(crate) framing: &'static str,
+    pub(crate) info: Arc<ConnInfo>,
+}
+
+/// How a session is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The reason of GOODBYE.
+    pub(crate) reason: Text,
+    /// Its message.
+    pub(crate) message: Option<Text>,
+    /// Its testaments and the events about its end are left out.
+    pub(crate) quiet: bool,
 }
 
 /// Whether a payload is one that only ends with `payload_passthru_mode` can read.
 pub(crate) fn uses_passthru(passthru: &Passthru) -> bool {
     passthru.as_ref().is_some_and(|dict| dict.get("ppt_scheme").is_some())
+}
+
+impl Held {
+    /// What was held, in the order of its IDs.
+    pub(crate) fn take(&mut self) -> (Vec<Subscription>, Vec<(Arc<Registration>, Arc<Callee>)>) {
+        let Held { subscriptions, registrations } = std::mem::take(self);
+        let mut subscriptions: Vec<Subscription> = subscriptions.into_values().collect();
+        subscriptions.sort_unstable_by_key(|subscription| subscription.topic.id);
+        let mut registrations: Vec<_> = registrations.into_values().collect();
+        registrations.sort_unstable_by_key(|(registration, _)| registration.id);
+        (subscriptions, registrations)
+    }
 }
 
 impl Session {
@@ -61,6 +100,7 @@ impl Session {
         authid: Text,
         role: Arc<Role>,
         announced: Announced,
+        facts: Facts,
         sink: Arc<dyn SessionSink>,
     ) -> Self {
         let calls = Mutex::new(Calls::new(role.limits.max_pending_calls));
@@ -72,9 +112,15 @@ impl Session {
             announced,
             sink,
             calls,
+            held: Mutex::default(),
+            facts,
             invocations: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
+            left: AtomicBool::new(false),
+            ends: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
+            ending: Mutex::default(),
         }
     }
 
@@ -110,5 +156,46 @@ impl Session {
     pub(crate) fn recovers(&self) -> Option<u64> {
         let lagged = self.lagging.swap(false, Ordering::Relaxed);
         lagged.then(|| self.dropped.swap(0, Ordering::Relaxed))
+    }
+
+    /// Whether it answers no calls any more.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+
+    /// It answers no calls any more: nobody chooses it for one.
+    pub(crate) fn leaves(&self) {
+        self.left.store(true, Ordering::Release);
+    }
+
+    /// Asks the session's own task to say GOODBYE and leave; false when somebody has asked before.
+    pub(crate) fn end(&self, ending: Ending) -> bool {
+        {
+            let mut place = self.ending.lock();
+            if self.ends.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.quiet.store(ending.quiet, Ordering::Relaxed);
+            *place = Some(ending);
+            self.ends.store(true, Ordering::Release);
+        }
+        self.sink.nudge();
+        true
+    }
+
+    /// Whether nothing that happens to it is published.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.role.trusted || self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody has asked for its end.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// How it is to end.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending.lock().clone()
     }
 }

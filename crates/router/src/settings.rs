@@ -31,6 +31,8 @@ pub struct RealmSettings {
     /// Whether client requests must be numbered 1, 2, 3 and so on, as the specification says and many clients do not.
     /// Default false.
     pub strict_request_ids: bool,
+    /// Octets of payload in all testaments of one session. Default 1 MiB.
+    pub max_testament_bytes: usize,
     /// How long an authorizer may take for one decision. Default 10 s.
     pub authorizer_timeout: Duration,
     /// What is kept in memory.
@@ -104,7 +106,7 @@ pub struct StoreSettings {
     pub event_history: Vec<StoreRule>,
     /// Procedures whose calls wait while every callee has as many as it takes.
     pub call_queue: Vec<StoreRule>,
-    /// Octets of payload in all histories together, and in each call queue. Default 64 MiB.
+    /// Octets of payload in each history, whose oldest events go beyond that, and in each call queue. Default 16 MiB.
     pub max_bytes: usize,
     /// Topics with retained events. Default 65536.
     pub max_retained_topics: usize,
@@ -165,6 +167,7 @@ impl RealmSettings {
             call_timeout_unit: CallTimeoutUnit::default(),
             meta_compat: MetaCompat::default(),
             strict_request_ids: false,
+            max_testament_bytes: 1 << 20,
             authorizer_timeout: Duration::from_secs(10),
             store: StoreSettings::default(),
             stats: None,
@@ -178,7 +181,7 @@ impl Default for StoreSettings {
         StoreSettings {
             event_history: Vec::new(),
             call_queue: Vec::new(),
-            max_bytes: 64 << 20,
+            max_bytes: 16 << 20,
             max_retained_topics: 65_536,
             max_retained_bytes: 64 << 20,
         }

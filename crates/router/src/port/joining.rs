@@ -4,37 +4,55 @@ use std::sync::Arc;
 
 use transom_auth::{Principal, Step};
 use transom_wamp::{
-    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Message, Offered, Text, Value, Welcome,
+    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Message, Offered, SessionSink, Text, Value,
+    Welcome,
 };
 
 use super::open::Open;
 use super::{CHALLENGE_TIMEOUT, Port, State};
+use crate::announced::Announced;
+use crate::meta::MetaEvent;
 use crate::realm::Realm;
 use crate::reply;
 use crate::scratch;
-use crate::session::{Announced, Session};
+use crate::session::{Facts, Session};
+use crate::stats::{CountingSink, Stats};
 use crate::sync::atomic::Ordering;
 
 /// Who the router is, in WELCOME.
 const AGENT: &str = concat!("Transom-", env!("CARGO_PKG_VERSION"));
 
-/// What a broker of this release can do.
-const BROKER: [&str; 6] = [
+/// What a broker can do whatever is set on the realm.
+const BROKER: &[&str] = &[
     "publisher_identification",
     "publisher_exclusion",
     "subscriber_blackwhite_listing",
+    "pattern_based_subscription",
+    "event_retention",
     "payload_passthru_mode",
     "payload_transparency",
     "payload_encryption_cryptobox",
 ];
 
-/// What a dealer of this release can do.
-const DEALER: [&str; 4] = [
+/// What a dealer can do whatever is set on the realm.
+const DEALER: &[&str] = &[
     "caller_identification",
+    "call_canceling",
+    "call_timeout",
+    "call_reroute",
+    "progressive_call_results",
+    "progressive_call_invocations",
+    "pattern_based_registration",
+    "shared_registration",
     "payload_passthru_mode",
     "payload_transparency",
     "payload_encryption_cryptobox",
 ];
+
+/// What is offered beside that where there is a meta API.
+const BROKER_META: &[&str] = &["session_meta_api", "subscription_meta_api", "subscription_revocation"];
+const DEALER_META: &[&str] =
+    &["session_meta_api", "registration_meta_api", "testament_meta_api", "registration_revocation"];
 
 impl Port {
     pub(super) fn hello(&mut self, hello: Box<Hello>) -> Flow {
@@ -74,7 +92,19 @@ impl Port {
         };
         let authid = principal.authid.detached();
         let announced = Announced::new(&hello.details.roles);
-        let session = Arc::new(Session::new(id, authid, role, announced, self.sink.clone()));
+        let facts = Facts {
+            method: principal.method.name(),
+            provider: principal.provider,
+            extra: principal.extra.clone(),
+            framing: self.framing,
+            info: self.info.clone(),
+        };
+        let stats = realm.options.stats.map(|settings| Stats::new(settings, realm.clock.now()));
+        let sink: Arc<dyn SessionSink> = match &stats {
+            Some(stats) => Arc::new(CountingSink::new(self.sink.clone(), stats.clone())),
+            None => self.sink.clone(),
+        };
+        let session = Arc::new(Session::new(id, authid, role, announced, facts, sink));
         let welcome = welcome(&realm, &session, principal);
         match scratch::offer(&*self.sink, Class::Normal, &welcome) {
             Offered::Queued | Offered::Closed => {}
@@ -84,8 +114,16 @@ impl Port {
             }
         }
         realm.sessions.fetch_add(1, Ordering::Relaxed);
+        realm.members.insert(id, session.clone());
         tracing::debug!(session = %id, realm = %realm.name, role = %session.role.name, "session joined");
-        self.state = State::Established(Box::new(Open::new(realm, session)));
+        if !session.is_silent() {
+            realm.meta.note(|| MetaEvent::Joined(session.clone()));
+            realm.meta.publish(&realm);
+        }
+        if let Some(stats) = &stats {
+            stats.publish_first(&realm, &session);
+        }
+        self.state = State::Established(Box::new(Open::new(realm, session, stats)));
         Flow::Continue
     }
 
@@ -101,8 +139,19 @@ impl Port {
 
 fn welcome(realm: &Realm, session: &Session, principal: Principal) -> Message {
     let mut roles = Dict::default();
-    roles.push("broker", role(&BROKER));
-    roles.push("dealer", role(&DEALER));
+    let (mut broker, mut dealer) = (BROKER.to_vec(), DEALER.to_vec());
+    if realm.meta.enabled {
+        broker.extend_from_slice(BROKER_META);
+        dealer.extend_from_slice(DEALER_META);
+        // It is read through the meta API.
+        broker.extend(realm.options.has_history.then_some("event_history"));
+    }
+    if realm.options.has_trust_levels() {
+        broker.push("publication_trustlevels");
+        dealer.push("call_trustlevels");
+    }
+    roles.push("broker", role(&broker));
+    roles.push("dealer", role(&dealer));
     let mut details = Dict::default();
     details.push("agent", AGENT);
     details.push("realm", realm.name.clone());
