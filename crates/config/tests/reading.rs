@@ -5,6 +5,7 @@ mod reading {
     mod cross;
     mod findings;
     mod good;
+    mod parts;
     mod robust;
     mod shapes;
     mod shown;
