@@ -28,7 +28,7 @@ pub use error::{ErrorKind, ServeError};
 pub use handler::{BoxFuture, ConnectionHandler};
 pub use info::{Address, ConnInfo, TlsInfo, UnixCredentials};
 pub use limit::{Limit, Permit};
-pub use outbox::{Offered, Outbox, Queue};
+pub use outbox::{Offered, Outbox, Queue, Queued};
 pub use phases::{Serving, in_phases};
 pub use rewind::Rewind;
 pub use scope::{ConnId, ConnScope, Counters};
