@@ -8,6 +8,7 @@
 //! read again, two ways of cutting the bytes give one result, a limit is kept.
 
 pub mod config;
+pub mod deflate;
 pub mod demux;
 pub mod rawsocket;
 pub mod wamp;
@@ -22,10 +23,15 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket_frames", rawsocket::frames),
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
+    ("wamp_batch", wamp::batch),
     ("wamp_message", wamp::message),
     ("wamp_payload", wamp::payload),
     ("websocket_close", websocket::close),
+    ("websocket_deflate", deflate::compressed),
+    ("websocket_extensions", deflate::negotiated),
     ("websocket_frames", websocket::frames),
+    ("websocket_inflate", deflate::inflated),
+    ("websocket_peer", websocket::peer),
     ("websocket_request", websocket::request),
     ("websocket_response", websocket::response),
 ];
