@@ -7,13 +7,10 @@
 //! A target asserts what must hold of any input, not only that nothing panics: what was read can be written and
 //! read again, two ways of cutting the bytes give one result, a limit is kept.
 
-pub mod auth;
 pub mod config;
-pub mod control;
+pub mod deflate;
 pub mod demux;
-pub mod endpoint;
 pub mod rawsocket;
-pub mod tls;
 pub mod wamp;
 pub mod websocket;
 
@@ -22,20 +19,19 @@ pub type Target = fn(&[u8]);
 
 /// Every target by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
-    ("auth_authenticator", auth::authenticator),
-    ("auth_cookie", auth::cookie),
-    ("auth_login", auth::login),
     ("config", config::file),
-    ("control_line", control::line),
-    ("proxy_header", endpoint::proxy_header),
     ("rawsocket_frames", rawsocket::frames),
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
-    ("tls_certificate", tls::certificate),
+    ("wamp_batch", wamp::batch),
     ("wamp_message", wamp::message),
     ("wamp_payload", wamp::payload),
     ("websocket_close", websocket::close),
+    ("websocket_deflate", deflate::compressed),
+    ("websocket_extensions", deflate::negotiated),
     ("websocket_frames", websocket::frames),
+    ("websocket_inflate", deflate::inflated),
+    ("websocket_peer", websocket::peer),
     ("websocket_request", websocket::request),
     ("websocket_response", websocket::response),
 ];

@@ -18,6 +18,7 @@ mod pool;
 mod rewind;
 mod scope;
 mod stream;
+mod testee;
 pub mod wake;
 
 pub use clock::{Clock, SystemClock};
@@ -30,8 +31,9 @@ pub use info::{
     Address, CertificateExtension, ChannelBinding, ConnInfo, PeerCertificate, TlsInfo, UnixCredentials,
 };
 pub use limit::{Limit, Permit};
-pub use outbox::{Offered, Outbox, Queue};
+pub use outbox::{Offered, Outbox, Queue, Queued};
 pub use phases::{Serving, in_phases};
 pub use rewind::Rewind;
 pub use scope::{ConnId, ConnScope, Counters};
 pub use stream::{Connection, Stream};
+pub use testee::StreamTestee;
