@@ -3,13 +3,16 @@
 
 use std::cell::RefCell;
 
-use transom_wamp::{Class, Encoder, Id, Message, Offered, Outgoing, RandomIds, SessionSink};
+use transom_wamp::{Class, Encoder, Id, Message, Offered, Outgoing, RandomIds, Serializer, SessionSink};
 
 use crate::sync::thread_local;
 
+/// One for each serializer.
+type Encoders = [Encoder; Serializer::ALL.len()];
+
 thread_local! {
     static SINGLE: RefCell<Encoder> = RefCell::new(Encoder::default());
-    static EVENTS: RefCell<[Encoder; 3]> = RefCell::new(Default::default());
+    static EVENTS: RefCell<Encoders> = RefCell::new(Default::default());
     static IDS: RefCell<RandomIds> = RefCell::new(RandomIds::default());
 }
 
@@ -23,7 +26,7 @@ pub(crate) fn single<R>(f: impl FnOnce(&mut Encoder) -> R) -> R {
 }
 
 /// Runs `f` with the thread's encoders for messages to many receivers, one for each serializer.
-pub(crate) fn events<R>(f: impl FnOnce(&mut [Encoder; 3]) -> R) -> R {
+pub(crate) fn events<R>(f: impl FnOnce(&mut Encoders) -> R) -> R {
     EVENTS.with(|encoders| match encoders.try_borrow_mut() {
         Ok(mut encoders) => f(&mut encoders),
         Err(_) => f(&mut Default::default()),

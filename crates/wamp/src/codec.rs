@@ -1,4 +1,4 @@
-//! The codec: how bytes become messages and messages bytes. Three formats, each with a pull reader and a writer of
+//! The codec: how bytes become messages and messages bytes. Five formats, each with a pull reader and a writer of
 //! the same shape; above them, generic over the format, the envelope in both directions, the transcoder of payloads
 //! and the trees. Start reading at `decode` and `encode`.
 //!
@@ -9,10 +9,12 @@ mod big;
 mod cbor;
 mod decode;
 mod encode;
+mod half;
 mod json;
 mod msgpack;
 mod transcode;
 mod tree;
+mod ubjson;
 
 use std::borrow::Cow;
 
@@ -134,15 +136,17 @@ pub(crate) struct Level {
     pub(crate) map: bool,
     /// Whether nothing of it has been read.
     pub(crate) first: bool,
+    /// The type of every value in it, where UBJSON says it once for all; else 0.
+    pub(crate) marker: u8,
 }
 
 impl Level {
     fn counted(left: usize, map: bool) -> Self {
-        Level { left, open: false, map, first: true }
+        Level { left, open: false, map, first: true, marker: 0 }
     }
 
     fn open(map: bool) -> Self {
-        Level { left: 0, open: true, map, first: true }
+        Level { left: 0, open: true, map, first: true, marker: 0 }
     }
 }
 

@@ -16,6 +16,11 @@ pub enum Serializer {
     MsgPack,
     /// `cbor`: RFC 8949.
     Cbor,
+    /// `ubjson` as Autobahn|Python speaks it since 26.6: BJData, little-endian.
+    BjData,
+    /// `ubjson` as Autobahn|Python spoke it up to 25.12: UBJSON draft 12, big-endian. A HELLO looks the same in both, so
+    /// a transport must know otherwise which one its peer speaks.
+    Ubjson,
 }
 
 /// No serializer has this name or number.
@@ -25,14 +30,19 @@ pub struct UnknownSerializer(pub String);
 
 impl Serializer {
     /// All of them.
-    pub const ALL: [Serializer; 3] = [Serializer::Json, Serializer::MsgPack, Serializer::Cbor];
+    pub const ALL: [Serializer; 5] =
+        [Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::BjData, Serializer::Ubjson];
 
-    /// The name in configurations and in `wamp.2.NAME`.
+    /// The names, each once.
+    pub const NAMES: [&'static str; 4] = ["json", "msgpack", "cbor", "ubjson"];
+
+    /// The name in configurations and in `wamp.2.NAME`; both forms of UBJSON have the same.
     pub fn name(self) -> &'static str {
         match self {
             Serializer::Json => "json",
             Serializer::MsgPack => "msgpack",
             Serializer::Cbor => "cbor",
+            Serializer::Ubjson | Serializer::BjData => "ubjson",
         }
     }
 
@@ -42,6 +52,7 @@ impl Serializer {
             Serializer::Json => 1,
             Serializer::MsgPack => 2,
             Serializer::Cbor => 3,
+            Serializer::Ubjson | Serializer::BjData => 4,
         }
     }
 
@@ -51,6 +62,7 @@ impl Serializer {
             Serializer::Json => "wamp.2.json",
             Serializer::MsgPack => "wamp.2.msgpack",
             Serializer::Cbor => "wamp.2.cbor",
+            Serializer::Ubjson | Serializer::BjData => "wamp.2.ubjson",
         }
     }
 

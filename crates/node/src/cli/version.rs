@@ -8,7 +8,7 @@ use super::say;
 use crate::{PRODUCT, VERSION};
 
 pub(super) fn run() -> ExitCode {
-    let serializers = Serializer::ALL.map(Serializer::name).join(", ");
+    let serializers = Serializer::NAMES.join(", ");
     say(&format!(
         " {PRODUCT:<12}: {VERSION}\n {:<12}: 2 ({serializers})\n {:<12}: {}-{}",
         "WAMP",

@@ -3,6 +3,28 @@
 
 use std::borrow::Cow;
 
+use super::Token;
+
+/// An integer that is written in decimal digits after a sign, if there is one, without leading zeros.
+pub(super) fn integer(text: &[u8]) -> Token<'_> {
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        _ => (false, text),
+    };
+    let mut value = 0u64;
+    for digit in digits {
+        let next = value.checked_mul(10).and_then(|value| value.checked_add((digit - b'0').into()));
+        match next {
+            Some(next) => value = next,
+            None => return Token::Big(Big::Digits(text)),
+        }
+    }
+    match (negative, value.checked_sub(1)) {
+        (true, Some(n)) => Token::Negative(n),
+        _ => Token::Uint(value),
+    }
+}
+
 /// The longest number that is converted, in bytes, and the most decimal digits that it can have.
 const MAX_BYTES: usize = 128;
 const MAX_DIGITS: usize = 309;

@@ -1,7 +1,6 @@
 //! CBOR after RFC 8949: definite and indefinite lengths, every width, tags and bignums are read; preferred (shortest,
 //! definite) encoding is written.
 
-mod half;
 mod reader;
 mod writer;
 

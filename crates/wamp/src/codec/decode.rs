@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use bytes::{Buf, Bytes};
 
+use super::ubjson::{self, BJDATA, DRAFT12};
 use super::{Reader, Result, cbor, json, msgpack};
 use crate::message::*;
 use crate::{DecodeError, Serializer};
@@ -21,6 +22,8 @@ pub(crate) fn decode(serializer: Serializer, mut frame: Bytes) -> Decoded {
         Serializer::Json => read::<json::Reader<'_>>(&frame, serializer, &mut cut),
         Serializer::MsgPack => read::<msgpack::Reader<'_>>(&frame, serializer, &mut cut),
         Serializer::Cbor => read::<cbor::Reader<'_>>(&frame, serializer, &mut cut),
+        Serializer::Ubjson => read::<ubjson::Reader<'_, DRAFT12>>(&frame, serializer, &mut cut),
+        Serializer::BjData => read::<ubjson::Reader<'_, BJDATA>>(&frame, serializer, &mut cut),
     };
     if !cut.is_empty()
         && let Ok(message) = &mut decoded

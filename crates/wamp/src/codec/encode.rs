@@ -1,6 +1,7 @@
 //! The envelope, from [`Message`] to bytes. What has its default value is left out of options and details.
 
 use super::tree::{self, IN_ELEMENT};
+use super::ubjson::{self, BJDATA, DRAFT12};
 use super::{Writer, cbor, json, msgpack};
 use crate::message::*;
 use crate::{Id, Serializer, Shape, Text};
@@ -16,6 +17,8 @@ pub(crate) fn head(
         Serializer::Json => write::<json::Writer>(out, message, shape),
         Serializer::MsgPack => write::<msgpack::Writer>(out, message, shape),
         Serializer::Cbor => write::<cbor::Writer>(out, message, shape),
+        Serializer::Ubjson => write::<ubjson::Writer<DRAFT12>>(out, message, shape),
+        Serializer::BjData => write::<ubjson::Writer<BJDATA>>(out, message, shape),
     }
 }
 

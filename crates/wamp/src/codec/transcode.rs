@@ -3,6 +3,7 @@
 
 use smallvec::SmallVec;
 
+use super::ubjson::{self, BJDATA, DRAFT12};
 use super::{DEPTH, Kind, Level, Reader, Result, Token, Writer, cbor, fault, json, msgpack};
 use crate::{DecodeError, Serializer, Shape};
 
@@ -12,6 +13,8 @@ pub(crate) fn transcode(from: Serializer, to: Serializer, shape: Shape, bytes: &
         Serializer::Json => into::<json::Reader<'_>>(to, shape, bytes),
         Serializer::MsgPack => into::<msgpack::Reader<'_>>(to, shape, bytes),
         Serializer::Cbor => into::<cbor::Reader<'_>>(to, shape, bytes),
+        Serializer::Ubjson => into::<ubjson::Reader<'_, DRAFT12>>(to, shape, bytes),
+        Serializer::BjData => into::<ubjson::Reader<'_, BJDATA>>(to, shape, bytes),
     }
 }
 
@@ -20,6 +23,8 @@ fn into<'a, R: Reader<'a>>(to: Serializer, shape: Shape, bytes: &'a [u8]) -> Res
         Serializer::Json => copy::<R, json::Writer>(shape, bytes),
         Serializer::MsgPack => copy::<R, msgpack::Writer>(shape, bytes),
         Serializer::Cbor => copy::<R, cbor::Writer>(shape, bytes),
+        Serializer::Ubjson => copy::<R, ubjson::Writer<DRAFT12>>(shape, bytes),
+        Serializer::BjData => copy::<R, ubjson::Writer<BJDATA>>(shape, bytes),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{DEPTH, Level, Reader, Result, Token, Writer, fault, json};
+use super::ubjson::{self, BJDATA, DRAFT12};
+use super::{DEPTH, Level, Reader, Result, Token, Writer, cbor, fault, json, msgpack};
 use crate::{DecodeError, Dict, Payload, Serializer, Shape, Value};
 
 /// Reads one value. `room` levels of lists and maps fit, which also bounds the recursion.
@@ -109,8 +110,10 @@ pub(crate) fn write_values(serializer: Serializer, args: &[Value], kwargs: &Dict
     let mut out = Vec::new();
     let shape = match serializer {
         Serializer::Json => both::<json::Writer>(&mut out, args, kwargs),
-        Serializer::MsgPack => both::<super::msgpack::Writer>(&mut out, args, kwargs),
-        Serializer::Cbor => both::<super::cbor::Writer>(&mut out, args, kwargs),
+        Serializer::MsgPack => both::<msgpack::Writer>(&mut out, args, kwargs),
+        Serializer::Cbor => both::<cbor::Writer>(&mut out, args, kwargs),
+        Serializer::Ubjson => both::<ubjson::Writer<DRAFT12>>(&mut out, args, kwargs),
+        Serializer::BjData => both::<ubjson::Writer<BJDATA>>(&mut out, args, kwargs),
     };
     Payload { serializer, shape, bytes: out.into() }
 }
@@ -120,8 +123,10 @@ pub(crate) fn write_opaque(serializer: Serializer, bytes: &[u8]) -> Payload {
     let mut out = Vec::new();
     match serializer {
         Serializer::Json => json::Writer::binary(&mut out, bytes),
-        Serializer::MsgPack => super::msgpack::Writer::binary(&mut out, bytes),
-        Serializer::Cbor => super::cbor::Writer::binary(&mut out, bytes),
+        Serializer::MsgPack => msgpack::Writer::binary(&mut out, bytes),
+        Serializer::Cbor => cbor::Writer::binary(&mut out, bytes),
+        Serializer::Ubjson => ubjson::Writer::<DRAFT12>::binary(&mut out, bytes),
+        Serializer::BjData => ubjson::Writer::<BJDATA>::binary(&mut out, bytes),
     }
     Payload { serializer, shape: Shape::Opaque, bytes: out.into() }
 }
@@ -149,8 +154,10 @@ pub(crate) fn read_values(payload: &Payload) -> Result<(Vec<Value>, Dict)> {
     }
     match payload.serializer {
         Serializer::Json => both::<json::Reader<'_>>(&payload.bytes, payload.shape),
-        Serializer::MsgPack => both::<super::msgpack::Reader<'_>>(&payload.bytes, payload.shape),
-        Serializer::Cbor => both::<super::cbor::Reader<'_>>(&payload.bytes, payload.shape),
+        Serializer::MsgPack => both::<msgpack::Reader<'_>>(&payload.bytes, payload.shape),
+        Serializer::Cbor => both::<cbor::Reader<'_>>(&payload.bytes, payload.shape),
+        Serializer::Ubjson => both::<ubjson::Reader<'_, DRAFT12>>(&payload.bytes, payload.shape),
+        Serializer::BjData => both::<ubjson::Reader<'_, BJDATA>>(&payload.bytes, payload.shape),
     }
 }
 

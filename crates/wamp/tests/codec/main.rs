@@ -5,6 +5,7 @@ mod frames;
 mod refused;
 mod round_trip;
 mod transcode;
+mod ubjson;
 
 use bytes::Bytes;
 use transom_wamp::{Encoder, Message, Payload, Serializer};

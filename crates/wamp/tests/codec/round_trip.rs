@@ -330,11 +330,13 @@ proptest! {
             Serializer::Json => [b"[", &item[..], b"]"].concat(),
             Serializer::MsgPack => [&[0x91], &item[..]].concat(),
             Serializer::Cbor => [&[0x81], &item[..]].concat(),
+            Serializer::BjData | Serializer::Ubjson => [b"[", &item[..], b"]"].concat(),
         };
         let frame = match from {
             Serializer::Json => [b"[70,1,{},", &args[..], b"]"].concat(),
             Serializer::MsgPack => [&[0x94, 70, 1, 0x80], &args[..]].concat(),
             Serializer::Cbor => [&[0x84, 0x18, 70, 1, 0xa0], &args[..]].concat(),
+            Serializer::BjData | Serializer::Ubjson => [b"[U\x46U\x01{}", &args[..], b"]"].concat(),
         };
         check(from, frame.into(), to);
     }

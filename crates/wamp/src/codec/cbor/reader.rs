@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::half;
 use crate::DecodeError;
-use crate::codec::{self, Big, Input, Kind, Level, Raw, Result, Token, fault};
+use crate::codec::{self, Big, Input, Kind, Level, Raw, Result, Token, fault, half};
 
 pub(crate) struct Reader<'a>(Input<'a>);
 

@@ -1,7 +1,6 @@
 //! Writes CBOR in its preferred encoding (RFC 8949 section 4.1).
 
-use super::half;
-use crate::codec::{self, Big};
+use crate::codec::{self, Big, half};
 
 pub(crate) struct Writer;
 

@@ -220,6 +220,7 @@ impl<'a, R: Reader<'a>> Envelope<'a, R> {
             Serializer::Json => b"[],",
             Serializer::MsgPack => b"\x90",
             Serializer::Cbor => b"\x80",
+            Serializer::Ubjson | Serializer::BjData => b"[]",
         };
         let kwargs = self.frame.get(start..end).unwrap_or_default();
         let bytes = [none, kwargs].concat().into();

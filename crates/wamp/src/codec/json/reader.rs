@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::DecodeError;
-use crate::codec::{self, Big, Kind, Level, Raw, Result, Token, check_utf8, fault};
+use crate::codec::{self, Kind, Level, Raw, Result, Token, big, check_utf8, fault};
 
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -213,22 +213,7 @@ fn number(text: &[u8], whole: bool) -> Token<'_> {
         let float = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
         return Token::Float(float.unwrap_or(f64::NAN));
     }
-    let (negative, digits) = match text.split_first() {
-        Some((b'-', digits)) => (true, digits),
-        _ => (false, text),
-    };
-    let mut value = 0u64;
-    for digit in digits {
-        let next = value.checked_mul(10).and_then(|value| value.checked_add((digit - b'0').into()));
-        match next {
-            Some(next) => value = next,
-            None => return Token::Big(Big::Digits(text)),
-        }
-    }
-    match (negative, value.checked_sub(1)) {
-        (true, Some(n)) => Token::Negative(n),
-        _ => Token::Uint(value),
-    }
+    big::integer(text)
 }
 
 impl<'a> codec::Reader<'a> for Reader<'a> {

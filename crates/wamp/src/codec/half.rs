@@ -1,7 +1,7 @@
 //! Floats of 16 bits (IEEE 754 binary16).
 
 /// The number that 16 bits stand for.
-pub(super) fn to_f64(half: u16) -> f64 {
+pub(crate) fn to_f64(half: u16) -> f64 {
     let exponent = i32::from(half >> 10 & 0x1f);
     let fraction = f64::from(half & 0x3ff);
     let value = match exponent {
@@ -14,7 +14,7 @@ pub(super) fn to_f64(half: u16) -> f64 {
 }
 
 /// The 16 bits that stand for exactly this number, if there are any. All NaN are one.
-pub(super) fn from_f32(value: f32) -> Option<u16> {
+pub(crate) fn from_f32(value: f32) -> Option<u16> {
     if value.is_nan() {
         return Some(0x7e00);
     }
