@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use transom_config::SlowConsumer;
-use transom_wamp::{Class, Encoded, Encoder, Id, Message, Offered, Outgoing, Serializer};
+use transom_wamp::{Class, Encoded, Encoder, Id, Message, Offered, Outgoing, Prepared, Serializer};
 
 use crate::broker::{Subscriber, Topic};
 use crate::filter::Filter;
@@ -26,6 +26,7 @@ pub(crate) struct Fanout {
     event: Message,
     /// Kept only from one chunk to the next.
     frames: Option<Box<Frames>>,
+    prepared: Prepared,
     way: Way,
 }
 
@@ -142,7 +143,7 @@ impl Fanout {
         filter: Option<Box<Filter>>,
     ) -> Self {
         let way = Way { topic, except, filter, next: 0, end: None, blocked: Vec::new() };
-        Fanout { event, frames: None, way }
+        Fanout { event, frames: None, prepared: Prepared::default(), way }
     }
 
     pub(crate) fn topic(&self) -> &Arc<Topic> {
@@ -159,13 +160,14 @@ impl Fanout {
         if let Message::Event(event) = &mut self.event {
             event.subscription = topic.id;
         }
+        self.prepared = Prepared::default();
         self.way.topic = topic;
     }
 
     /// Delivers one chunk.
     pub(crate) fn step(&mut self, realm: &Realm) -> Progress {
         let mut effects = Effects::new();
-        let Fanout { event, frames, way } = self;
+        let Fanout { event, frames, prepared, way } = self;
         let kept = frames.take();
         let progress = scratch::events(|encoders| {
             let mut ready = Ready::new(encoders, kept.as_deref());
@@ -176,7 +178,7 @@ impl Fanout {
             }
             let mut left = realm.chunk();
             let stopped = loop {
-                match way.offer(&ready, &mut left, &mut effects) {
+                match way.offer(&ready, prepared, &mut left, &mut effects) {
                     // Somebody with another serializer came at this moment.
                     Stopped::Missing(serializer) => ready.encode(serializer, event),
                     stopped => break stopped,
@@ -244,7 +246,7 @@ impl Fanout {
         let subscribers = self.way.topic.subscribers.read();
         match subscribers.list.binary_search_by_key(&number, |subscriber| subscriber.number) {
             Ok(at) => match subscribers.list.get(at) {
-                Some(subscriber) => deliver(subscriber, frame.encoded(), effects),
+                Some(subscriber) => deliver(subscriber, frame.encoded(), &self.prepared, effects),
                 None => Delivered::Settled,
             },
             // It has unsubscribed.
@@ -255,7 +257,13 @@ impl Fanout {
 
 impl Way {
     /// Offers the event until the end, the end of the chunk, or a subscriber whose serializer was not foreseen.
-    fn offer(&mut self, ready: &Ready<'_>, left: &mut usize, effects: &mut Effects) -> Stopped {
+    fn offer(
+        &mut self,
+        ready: &Ready<'_>,
+        prepared: &Prepared,
+        left: &mut usize,
+        effects: &mut Effects,
+    ) -> Stopped {
         let subscribers = self.topic.subscribers.read();
         if subscribers.dead && self.end.is_none() {
             return Stopped::Dead;
@@ -280,7 +288,7 @@ impl Way {
                     self.next = subscriber.number;
                     return Stopped::Missing(subscriber.serializer);
                 };
-                if deliver(subscriber, message, effects) == Delivered::Blocked {
+                if deliver(subscriber, message, prepared, effects) == Delivered::Blocked {
                     self.blocked.push((subscriber.number, subscriber.session.clone()));
                 }
             }
@@ -300,8 +308,13 @@ enum Delivered {
 }
 
 /// Offers an event to one subscriber.
-fn deliver(subscriber: &Subscriber, message: Encoded<'_>, effects: &mut Effects) -> Delivered {
-    match subscriber.sink.offer(Outgoing { class: Class::Normal, message }) {
+fn deliver(
+    subscriber: &Subscriber,
+    message: Encoded<'_>,
+    prepared: &Prepared,
+    effects: &mut Effects,
+) -> Delivered {
+    match subscriber.sink.offer_to_many(Outgoing { class: Class::Normal, message }, prepared) {
         Offered::Queued => {
             if subscriber.lagging.load(Ordering::Relaxed) {
                 subscriber.lagging.store(false, Ordering::Relaxed);

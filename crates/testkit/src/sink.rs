@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use transom_wamp::{
-    Class, CloseReason, DecodeError, Message, Offered, Outgoing, Serializer, SessionSink, decode,
+    Class, CloseReason, DecodeError, Message, Offered, Outgoing, Prepared, Serializer, SessionSink, decode,
 };
 
 /// Keeps what is offered, within bounds that a test sets.
@@ -18,6 +18,7 @@ pub struct FakeSink {
 #[derive(Debug)]
 struct State {
     sent: Vec<Sent>,
+    prepared: Vec<Bytes>,
     /// Messages that still fit.
     room: usize,
     max_len: usize,
@@ -45,6 +46,7 @@ impl FakeSink {
     pub fn bounded(serializer: Serializer, room: usize) -> Self {
         let state = State {
             sent: Vec::new(),
+            prepared: Vec::new(),
             room,
             max_len: usize::MAX,
             closed: None,
@@ -72,6 +74,11 @@ impl FakeSink {
     /// What was queued so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.state.lock().unwrap().sent.clone()
+    }
+
+    /// What was prepared of each message that went to many: a copy of the message, made for the first receiver.
+    pub fn prepared(&self) -> Vec<Bytes> {
+        self.state.lock().unwrap().prepared.clone()
     }
 
     /// Takes what was queued, decoded. Messages that only routers send are an error of the decoder.
@@ -113,6 +120,16 @@ impl SessionSink for FakeSink {
         let bytes = [out.message.head, out.message.body, out.message.tail].concat().into();
         state.sent.push(Sent { class: out.class, bytes });
         Offered::Queued
+    }
+
+    fn offer_to_many(&self, out: Outgoing<'_>, prepared: &Prepared) -> Offered {
+        let offered = self.offer(out);
+        if offered == Offered::Queued {
+            let copy = || Some([out.message.head, out.message.body, out.message.tail].concat().into());
+            let made = prepared.get_or_make(self.serializer as u64, copy);
+            self.state.lock().unwrap().prepared.extend(made);
+        }
+        offered
     }
 
     fn close(&self, why: CloseReason) {

@@ -5,6 +5,7 @@
 //! and [`SessionSink`] are the seam between transports and the router; [`Link`] is the half of that seam which all
 //! transports share.
 
+mod batch;
 mod codec;
 mod error;
 mod id;
@@ -12,12 +13,14 @@ mod link;
 mod message;
 mod payload;
 mod port;
+mod prepared;
 mod serializer;
 mod text;
 mod value;
 
 pub mod uri;
 
+pub use batch::{Batch, BatchError, CANCEL, RECORD_SEPARATOR, batch_prefix};
 pub use error::DecodeError;
 pub use id::{Id, RandomIds};
 pub use link::{Link, LinkEnd};
@@ -27,6 +30,7 @@ pub use port::{
     Class, CloseReason, Flow, Offered, Outgoing, Refusal, RouterPort, SessionError, SessionPort, SessionSink,
     TransportDetails,
 };
+pub use prepared::Prepared;
 pub use serializer::{Encoded, Encoder, Serializer, UnknownSerializer, decode};
 pub use text::{NotUtf8, Text};
 pub use value::{Dict, Value};

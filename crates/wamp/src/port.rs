@@ -13,7 +13,7 @@ use tokio::time::Instant;
 pub use transom_base::Offered;
 use transom_base::{Address, ConnInfo};
 
-use crate::{Encoded, Message, Serializer, Text};
+use crate::{Encoded, Message, Prepared, Serializer, Text};
 
 /// What a router is to know about the transport of a session.
 #[derive(Debug, Clone)]
@@ -89,6 +89,13 @@ pub trait SessionSink: Send + Sync {
 
     /// Queues one message. Never blocks and never re-enters the router.
     fn offer(&self, out: Outgoing<'_>) -> Offered;
+
+    /// The same for a message that goes to many. What the transport had to work for with one of them is kept in
+    /// `prepared` for the next; most transports have nothing of the kind.
+    fn offer_to_many(&self, out: Outgoing<'_>, prepared: &Prepared) -> Offered {
+        let _ = prepared;
+        self.offer(out)
+    }
 
     /// Asks the connection's task to end the session and close the transport for this reason. What is queued is
     /// written first.

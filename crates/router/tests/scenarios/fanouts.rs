@@ -46,6 +46,26 @@ fn large_fanout_goes_out_in_chunks_and_pauses_its_publisher_meanwhile() {
 }
 
 #[test]
+fn what_a_transport_prepares_of_an_event_serves_all_receivers_of_all_chunks() {
+    let router = chunked(10);
+    let mut publisher = Client::join(&router);
+    let all = subscribers(&router, 30);
+    for n in 0..2 {
+        assert_eq!(publisher.publish(URI, n), Ok(Flow::Pause));
+        while publisher.poll(&Woken::default()).is_pending() {}
+    }
+    for (n, subscriber) in all.iter().enumerate() {
+        let prepared = subscriber.sink.prepared();
+        let sent = subscriber.sink.sent();
+        assert_eq!(prepared.len(), 2);
+        for (event, (prepared, first)) in prepared.iter().zip(all[n % 3].sink.prepared()).enumerate() {
+            assert_eq!(*prepared, sent[sent.len() - 2 + event].bytes);
+            assert_eq!(prepared.as_ptr(), first.as_ptr(), "it was made again for receiver {n}");
+        }
+    }
+}
+
+#[test]
 fn fanout_of_exactly_one_chunk_needs_no_pause() {
     let router = chunked(10);
     let mut publisher = Client::join(&router);
