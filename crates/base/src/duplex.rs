@@ -7,15 +7,15 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::outbox::{Batch, MAX_SLICES};
-use crate::pool::{READ_BUFFER, give_read, take_read};
+use crate::outbox::{Batch, MAX_SLICES, Queue, Queued};
+use crate::pool::{READ_BUFFER, give_read, give_write, take_read};
 use crate::{BoxFuture, ConnScope, Outbox, Phase, ServeError, Stream, wake};
 
 /// How long what is queued may take to leave, and the peer to close, once a connection is to end.
@@ -91,6 +91,18 @@ pub trait Protocol: Send {
     /// The queue that is written.
     fn outbox(&self) -> &Outbox;
 
+    /// Whether what is queued has to be sealed before it is written, as compression and batching want it. Does not
+    /// change once anything is queued.
+    fn seals(&self) -> bool {
+        false
+    }
+
+    /// Takes some of what was queued off the front, at least one unit, and appends what is to be written in its place.
+    /// Called again for the rest when that is written: how much is taken at once decides how much memory it costs.
+    fn seal(&mut self, queued: &mut Queued, out: &mut Queue) {
+        queued.move_to(usize::MAX, out);
+    }
+
     /// The connection is over. Called exactly once, unless the whole task is dropped.
     fn finish(&mut self, end: End) -> Result<(), ServeError>;
 }
@@ -112,6 +124,7 @@ pub fn drive<P: Protocol + 'static>(
         protocol,
         batch: Batch::default(),
         unflushed: false,
+        sealing: None,
         timer: None,
         drain: Some(drain),
         stage: Stage::Open { paused: false },
@@ -132,11 +145,20 @@ struct Drive<P> {
     batch: Batch,
     /// Something was written since the stream was last flushed. A stream such as TLS may hold what it took.
     unflushed: bool,
+    /// Only while a protocol that seals has something to write.
+    sealing: Option<Box<Sealing>>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Completes at the next phase of the node.
     drain: Option<BoxFuture<'static, ()>>,
     stage: Stage,
     scope: ConnScope,
+}
+
+#[derive(Debug, Default)]
+struct Sealing {
+    queued: Queued,
+    /// Octets that were queued and stand sealed in the batch that is being written.
+    sealed: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -350,7 +372,7 @@ impl<P: Protocol> Drive<P> {
     /// Writes all that is queued, as far as the peer takes it.
     fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            self.protocol.outbox().exchange(&mut self.batch, cx.waker());
+            self.refill(cx.waker());
             if self.batch.is_done() {
                 return self.flush(cx);
             }
@@ -371,7 +393,7 @@ impl<P: Protocol> Drive<P> {
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
-                        self.protocol.outbox().exchange(&mut self.batch, cx.waker());
+                        self.refill(cx.waker());
                         return Poll::Pending;
                     }
                 }
@@ -386,6 +408,36 @@ impl<P: Protocol> Drive<P> {
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Tells the outbox what is written, and takes what is to be written next once all before it is.
+    fn refill(&mut self, waker: &Waker) {
+        if self.protocol.seals() {
+            self.refill_sealed(waker);
+        } else {
+            self.protocol.outbox().exchange(&mut self.batch, false, waker);
+        }
+    }
+
+    /// The same through [`Protocol::seal`]. What was queued counts as written when what it became is.
+    fn refill_sealed(&mut self, waker: &Waker) {
+        let sealing = self.sealing.get_or_insert_default();
+        let busy = !self.batch.is_done();
+        if !busy {
+            sealing.queued.batch.written += std::mem::take(&mut sealing.sealed);
+        }
+        self.protocol.outbox().exchange(&mut sealing.queued.batch, busy, waker);
+        if busy {
+            return;
+        }
+        let before = sealing.queued.remaining();
+        if before == 0 {
+            self.sealing = None;
+            give_write(self.batch.retire());
+            return;
+        }
+        self.protocol.seal(&mut sealing.queued, self.batch.begin());
+        sealing.sealed = before - sealing.queued.remaining();
     }
 
     /// After the queue is written: closes our side and waits for the peer's.

@@ -30,7 +30,7 @@ pub use info::{
     Address, CertificateExtension, ChannelBinding, ConnInfo, PeerCertificate, TlsInfo, UnixCredentials,
 };
 pub use limit::{Limit, Permit};
-pub use outbox::{Offered, Outbox, Queue};
+pub use outbox::{Offered, Outbox, Queue, Queued};
 pub use phases::{Serving, in_phases};
 pub use rewind::Rewind;
 pub use scope::{ConnId, ConnScope, Counters};

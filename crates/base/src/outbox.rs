@@ -3,6 +3,8 @@
 //! Small pieces are copied into one buffer, large ones travel as shared [`Bytes`]. The bound counts what is queued
 //! until it is written. Below its bound an outbox always takes one more message, of whatever legal size.
 
+mod queued;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::task::{Context, Poll, Waker};
@@ -11,6 +13,8 @@ use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 
 use crate::{pool, wake};
+
+pub use queued::Queued;
 
 /// Pieces from this size on are shared instead of copied. Below it a copy is cheaper than another slice to write.
 const SHARE_FROM: usize = 2048;
@@ -84,7 +88,26 @@ impl Queue {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    /// Appends all that another queue holds.
+    pub fn append(&mut self, other: Queue) {
+        let before = self.small.len();
+        self.small.extend_from_slice(&other.small);
+        self.large.extend(other.large.into_iter().map(|large| Large { at: before + large.at, ..large }));
+    }
+
+    /// Appends a small piece that is written in place: `write` gets the buffer and only appends to it.
+    #[inline]
+    pub fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.small);
+    }
+
+    /// Octets in it.
+    pub fn len(&self) -> usize {
+        self.small.len() + self.large.iter().map(|large| large.bytes.len()).sum::<usize>()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
         self.small.is_empty() && self.large.is_empty()
     }
 }
@@ -184,11 +207,12 @@ impl Outbox {
         }
     }
 
-    /// For the writer: reports what was written since the last call, and takes what is queued into an empty batch.
-    /// When nothing is queued the writer counts as asleep and `waker` is kept.
-    pub(crate) fn exchange(&self, batch: &mut Batch, waker: &Waker) {
+    /// For the writer: reports what was written since the last call, and takes what is queued into an empty batch,
+    /// unless the writer is `busy` with something else. When nothing is queued the writer counts as asleep and `waker`
+    /// is kept.
+    pub(crate) fn exchange(&self, batch: &mut Batch, busy: bool, waker: &Waker) {
         let written = std::mem::take(&mut batch.written);
-        let wait_for_batch = !batch.is_done();
+        let wait_for_batch = busy || !batch.is_done();
         let (room, spare) = {
             let mut state = self.state.lock();
             let was_full = state.pending >= self.cap;
@@ -246,7 +270,7 @@ pub(crate) struct Batch {
     /// Bytes of the small buffer that are written.
     at: usize,
     /// Bytes written that the outbox does not know of yet.
-    written: usize,
+    pub(crate) written: usize,
 }
 
 impl Batch {
@@ -263,7 +287,7 @@ impl Batch {
     }
 
     /// Gives up the buffer of a batch that is written: an idle connection holds none.
-    fn retire(&mut self) -> Vec<u8> {
+    pub(crate) fn retire(&mut self) -> Vec<u8> {
         self.at = 0;
         std::mem::take(&mut self.queue.small)
     }
@@ -294,9 +318,25 @@ impl Batch {
         n
     }
 
+    /// An empty queue to fill with what is to be written, where this batch is.
+    pub(crate) fn begin(&mut self) -> &mut Queue {
+        self.at = 0;
+        self.written = 0;
+        self.queue.small.clear();
+        if self.queue.small.capacity() == 0 {
+            self.queue.small = pool::take_write();
+        }
+        &mut self.queue
+    }
+
     /// Notes that `n` bytes were written.
-    pub(crate) fn advance(&mut self, mut n: usize) {
+    pub(crate) fn advance(&mut self, n: usize) {
         self.written += n;
+        self.consume(n);
+    }
+
+    /// Takes `n` bytes off the front.
+    fn consume(&mut self, mut n: usize) {
         while n > 0 {
             let Some(large) = self.queue.large.front_mut() else {
                 self.at += n;
@@ -331,7 +371,7 @@ mod tests {
     fn written(outbox: &Outbox, step: usize) -> Vec<u8> {
         let (mut batch, mut out) = (Batch::default(), Vec::new());
         loop {
-            outbox.exchange(&mut batch, Waker::noop());
+            outbox.exchange(&mut batch, false, Waker::noop());
             if batch.is_done() {
                 return out;
             }

@@ -24,6 +24,8 @@ impl Sign {
 struct Lines {
     sign: Arc<Sign>,
     deadline: Option<Instant>,
+    /// Lines that are sealed at once, in angle brackets; none = not at all.
+    seal: Option<usize>,
 }
 
 impl Lines {
@@ -74,6 +76,22 @@ impl Protocol for Lines {
         self.sign.outbox()
     }
 
+    fn seals(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    fn seal(&mut self, queued: &mut Queued, out: &mut Queue) {
+        for _ in 0..self.seal.unwrap() {
+            let mut line = Vec::new();
+            while queued.has_remaining() && line.last() != Some(&b'\n') {
+                line.push(queued.get_u8());
+            }
+            if let Some(text) = line.strip_suffix(b"\n") {
+                out.share(&[b"<", text, b">\n"].concat().into());
+            }
+        }
+    }
+
     fn finish(&mut self, end: End) -> Result<(), ServeError> {
         match end {
             End::Closed | End::Eof => Ok(()),
@@ -91,6 +109,10 @@ struct Bench {
 }
 
 fn start(pipe: usize, leftover: &str, deadline: Option<Duration>) -> Bench {
+    start_with(pipe, leftover, deadline, None)
+}
+
+fn start_with(pipe: usize, leftover: &str, deadline: Option<Duration>, seal: Option<usize>) -> Bench {
     let (peer, ours) = duplex(pipe);
     over(Box::new(ours), peer, leftover, deadline)
 }
@@ -98,7 +120,7 @@ fn start(pipe: usize, leftover: &str, deadline: Option<Duration>) -> Bench {
 fn over(ours: Box<dyn Stream>, peer: DuplexStream, leftover: &str, deadline: Option<Duration>) -> Bench {
     let (drain, watch) = Drain::new();
     let sign = Arc::new(Sign { outbox: Some(Outbox::new(1 << 20)), ..Sign::default() });
-    let protocol = Lines { sign: sign.clone(), deadline: deadline.map(|d| Instant::now() + d) };
+    let protocol = Lines { sign: sign.clone(), deadline: deadline.map(|d| Instant::now() + d), seal };
     let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
     let task = tokio::spawn(drive(ours, BytesMut::from(leftover), protocol, scope));
     Bench { peer, task, sign, drain }
@@ -216,7 +238,34 @@ async fn connection_that_starts_during_the_drain_is_drained_too() {
     drain.drain();
     let sign = Arc::new(Sign { outbox: Some(Outbox::new(1024)), ..Sign::default() });
     let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
-    tokio::spawn(drive(Box::new(ours), BytesMut::new(), Lines { sign, deadline: None }, scope));
+    tokio::spawn(drive(Box::new(ours), BytesMut::new(), Lines { sign, deadline: None, seal: None }, scope));
     let mut peer = peer;
     assert_eq!(line(&mut peer).await, "bye\n");
+}
+
+#[tokio::test]
+async fn what_is_sealed_leaves_in_order_however_little_at_once_and_counts_until_it_is_written() {
+    for (pipe, seal) in [(3, 1), (64, 2), (1 << 20, 1), (1 << 20, 1000)] {
+        let mut bench = start_with(pipe, "", None, Some(seal));
+        let long = "l".repeat(5000);
+        let lines = ["a", &long, "b", "", &long, &long, "c"];
+        let mut expected = String::new();
+        for line in lines {
+            let text = format!("{line}\n");
+            bench.sign.outbox().offer(text.len(), false, |queue| queue.share(&text.into()));
+            expected.push_str(&format!("<{line}>\n"));
+        }
+        assert_eq!(bench.sign.outbox().pending(), expected.len() - 2 * lines.len());
+        let mut written = vec![0; expected.len() - 4];
+        bench.peer.read_exact(&mut written).await.unwrap();
+        if pipe == 3 {
+            assert_ne!(bench.sign.outbox().pending(), 0, "the last line is on its way");
+        }
+        bench.peer.write_all(b"close\n").await.unwrap();
+        let text = String::from_utf8(written).unwrap() + &rest(&mut bench.peer).await;
+        assert_eq!(text, expected, "{seal} through {pipe}");
+        assert_eq!(bench.sign.outbox().pending(), 0);
+        drop(bench.peer);
+        bench.task.await.unwrap().unwrap();
+    }
 }
