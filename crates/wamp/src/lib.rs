@@ -15,6 +15,7 @@ mod payload;
 mod port;
 mod prepared;
 mod serializer;
+mod subprotocol;
 mod text;
 mod value;
 
@@ -32,5 +33,6 @@ pub use port::{
 };
 pub use prepared::Prepared;
 pub use serializer::{Encoded, Encoder, Serializer, UnknownSerializer, decode};
+pub use subprotocol::Subprotocol;
 pub use text::{NotUtf8, Text};
 pub use value::{Dict, Value};

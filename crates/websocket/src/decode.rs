@@ -2,13 +2,15 @@
 //!
 //! A message of one frame is a slice of the buffer it was read into; only fragmented ones are put together. Limits are
 //! checked when a header is read, before anything is kept for the frame. Payloads are unmasked in place and text is
-//! checked as it arrives, so that wrong text fails before its frame is whole.
+//! checked as it arrives, so that wrong text fails before its frame is whole. A compressed message is inflated when all
+//! of it is there: meanwhile it costs no more than its peer has sent.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::frame::{MAX_CONTROL, opcode};
+use crate::deflate::Inflater;
+use crate::frame::{COMPRESSED, MAX_CONTROL, opcode};
 use crate::utf8::Utf8;
-use crate::{CloseFrame, Control, Data, FrameError, Header, OpCode, Role, mask};
+use crate::{CloseFrame, Control, Data, Deflate, FrameError, Header, OpCode, Role, mask};
 
 /// What is accepted from a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct Rules {
     pub validate_utf8: bool,
     /// The longest payload of a frame, in octets.
     pub max_frame: usize,
-    /// The longest message over all its fragments, in octets.
+    /// The longest message over all its fragments, in octets; of a compressed one after it is inflated.
     pub max_message: usize,
     /// The most fragments of a message. They cost no memory each, but work: tiny ones are a cheap attack.
     pub max_fragments: u32,
@@ -72,6 +74,8 @@ pub struct Decoder {
     utf8: Utf8,
     /// The fragments so far. Boxed: few messages have any.
     message: Option<Box<Fragments>>,
+    /// What the peer's compressed messages are inflated with, where compression was agreed on.
+    inflater: Option<Box<Inflater>>,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,7 @@ struct Begun {
 #[derive(Debug)]
 struct Fragments {
     text: bool,
+    compressed: bool,
     count: u32,
     data: BytesMut,
 }
@@ -92,7 +97,12 @@ struct Fragments {
 impl Decoder {
     /// A decoder at the first octet after the handshake.
     pub fn new(rules: Rules) -> Self {
-        Decoder { rules, frame: None, utf8: Utf8::default(), message: None }
+        Decoder { rules, frame: None, utf8: Utf8::default(), message: None, inflater: None }
+    }
+
+    /// The same where messages may be compressed.
+    pub fn with_deflate(rules: Rules, agreed: &Deflate) -> Self {
+        Decoder { inflater: Some(Box::new(Inflater::new(agreed))), ..Decoder::new(rules) }
     }
 
     /// Takes the next event off the front of `input`; `None` when more is needed. What is left in `input` belongs at
@@ -146,7 +156,11 @@ impl Decoder {
     fn check_start(&self, first: u8, second: u8) -> Result<(), FrameError> {
         let reserved = first >> 4 & 7;
         if reserved != 0 {
-            return Err(FrameError::ReservedBits(reserved));
+            // Only the first frame of a message says that it is compressed (RFC 7692 §6).
+            let begins = matches!(opcode(first), Ok(OpCode::Data(Data::Text | Data::Binary)));
+            if reserved != COMPRESSED || self.inflater.is_none() || !begins {
+                return Err(FrameError::ReservedBits(reserved));
+            }
         }
         match opcode(first)? {
             OpCode::Control(_) if first & 0x80 == 0 => return Err(FrameError::FragmentedControl),
@@ -178,12 +192,14 @@ impl Decoder {
         if len > max_frame {
             return Err(FrameError::FrameTooLong { size: header.len, max: max_frame });
         }
-        let (before, count) = match &self.message {
-            Some(message) => (message.data.len(), message.count),
-            None => (0, 0),
+        let (before, count, compressed) = match &self.message {
+            Some(message) => (message.data.len(), message.count, message.compressed),
+            None => (0, 0, header.rsv == COMPRESSED),
         };
         let size = before.saturating_add(len);
-        if size > max_message {
+        // What cannot be made shorter gets a little longer by compression.
+        let slack = if compressed { max_message / 8 + 1024 } else { 0 };
+        if size > max_message.saturating_add(slack) {
             return Err(FrameError::MessageTooLong { size: size as u64, max: max_message });
         }
         if count >= max_fragments {
@@ -194,8 +210,10 @@ impl Decoder {
 
     fn check_text(&mut self, frame: &Begun, new: &[u8], last: bool) -> Result<(), FrameError> {
         let text = match frame.header.opcode {
-            OpCode::Data(Data::Text) => true,
-            OpCode::Data(Data::Continue) => self.message.as_ref().is_some_and(|message| message.text),
+            OpCode::Data(Data::Text) => frame.header.rsv == 0,
+            OpCode::Data(Data::Continue) => {
+                self.message.as_ref().is_some_and(|message| message.text && !message.compressed)
+            }
             _ => false,
         };
         if !text || !self.rules.validate_utf8 {
@@ -217,22 +235,35 @@ impl Decoder {
             OpCode::Control(_) => return Ok(Some(Event::Pong(payload.freeze()))),
             OpCode::Data(kind) => kind == Data::Text,
         };
+        let compressed = header.rsv == COMPRESSED;
         let Some(mut message) = self.message.take() else {
             if header.fin {
-                return Ok(Some(Event::Message { text, data: payload.freeze() }));
+                return self.deliver(text, compressed, payload).map(Some);
             }
             // A copy, so that a message that comes slowly does not keep the buffer it was read into.
             let data = BytesMut::from(&payload[..]);
-            self.message = Some(Box::new(Fragments { text, count: 1, data }));
+            self.message = Some(Box::new(Fragments { text, compressed, count: 1, data }));
             return Ok(None);
         };
         message.data.extend_from_slice(&payload);
         message.count += 1;
         if header.fin {
-            return Ok(Some(Event::Message { text: message.text, data: message.data.freeze() }));
+            return self.deliver(message.text, message.compressed, message.data).map(Some);
         }
         self.message = Some(message);
         Ok(None)
+    }
+
+    #[inline]
+    fn deliver(&mut self, text: bool, compressed: bool, data: BytesMut) -> Result<Event, FrameError> {
+        let data = match &mut self.inflater {
+            Some(inflater) if compressed => {
+                let Rules { max_message, validate_utf8, .. } = self.rules;
+                inflater.inflate(&data, max_message, text && validate_utf8)?
+            }
+            _ => data.freeze(),
+        };
+        Ok(Event::Message { text, data })
     }
 }
 

@@ -1,9 +1,15 @@
 //! Frames on their way out (RFC 6455 §5).
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use transom_base::Queue;
 
-use crate::{CloseFrame, Control, Data, Header, OpCode, Role, mask};
+use crate::frame::COMPRESSED;
+use crate::{CloseFrame, Control, Data, Header, HeaderBytes, OpCode, Role, mask};
+
+/// Masked payloads up to this size are written into the queue's own buffer, larger ones beside it.
+const MASKED_IN_PLACE: usize = 16 * 1024;
 
 /// Where frames are written.
 pub trait Output {
@@ -12,6 +18,9 @@ pub trait Output {
 
     /// Appends a piece that may be shared instead of copied.
     fn share(&mut self, bytes: &Bytes);
+
+    /// Appends a piece that is written in place: `write` gets a buffer and only appends to it.
+    fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>));
 }
 
 impl Output for Queue {
@@ -22,6 +31,10 @@ impl Output for Queue {
     fn share(&mut self, bytes: &Bytes) {
         Queue::share(self, bytes);
     }
+
+    fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        Queue::append_with(self, write);
+    }
 }
 
 impl Output for Vec<u8> {
@@ -31,6 +44,10 @@ impl Output for Vec<u8> {
 
     fn share(&mut self, bytes: &Bytes) {
         self.extend_from_slice(bytes);
+    }
+
+    fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self);
     }
 }
 
@@ -46,7 +63,7 @@ pub struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.head.len() + self.body.len() + self.tail.len()
     }
 
@@ -98,20 +115,37 @@ impl Framing {
     }
 
     /// Writes one message.
+    #[inline]
     pub fn message(&self, kind: Data, payload: Parts<'_>, out: &mut impl Output) {
+        self.frames(kind, 0, payload, out);
+    }
+
+    /// Writes one message that permessage-deflate made of another (RFC 7692 §6).
+    pub fn compressed(&self, kind: Data, payload: Parts<'_>, out: &mut impl Output) {
+        self.frames(kind, COMPRESSED, payload, out);
+    }
+
+    #[inline]
+    fn frames(&self, kind: Data, rsv: u8, payload: Parts<'_>, out: &mut impl Output) {
         let len = payload.len();
         let step = self.fragment.max(1);
-        let mut kind = kind;
+        let (mut kind, mut rsv) = (kind, rsv);
         let mut from = 0usize;
         loop {
             let to = from.saturating_add(step).min(len);
-            self.frame(OpCode::Data(kind), to == len, payload, from, to, out);
+            self.frame(OpCode::Data(kind), to == len, rsv, payload, from..to, out);
             if to == len {
                 return;
             }
             from = to;
-            kind = Data::Continue;
+            (kind, rsv) = (Data::Continue, 0);
         }
+    }
+
+    /// The header of a message in one frame, where that is all that is to be done about it.
+    pub(crate) fn plain_header(&self, kind: Data, len: usize) -> Option<HeaderBytes> {
+        let header = Header { fin: true, rsv: 0, opcode: OpCode::Data(kind), mask: None, len: len as u64 };
+        (!self.mask && len <= self.fragment.max(1)).then(|| header.bytes())
     }
 
     /// Octets of a control frame on the wire.
@@ -123,7 +157,7 @@ impl Framing {
     /// refuse it.
     pub fn control(&self, kind: Control, payload: &[u8], out: &mut impl Output) {
         let parts = Parts { head: payload, body: &Bytes::new(), tail: b"" };
-        self.frame(OpCode::Control(kind), true, parts, 0, payload.len(), out);
+        self.frame(OpCode::Control(kind), true, 0, parts, 0..payload.len(), out);
     }
 
     /// Writes a close frame.
@@ -145,20 +179,28 @@ impl Framing {
         &self,
         opcode: OpCode,
         fin: bool,
+        rsv: u8,
         payload: Parts<'_>,
-        from: usize,
-        to: usize,
+        part: Range<usize>,
         out: &mut impl Output,
     ) {
+        let Range { start: from, end: to } = part;
         let mask = self.mask.then(mask::key);
-        let header = Header { fin, rsv: 0, opcode, mask, len: (to - from) as u64 };
+        let header = Header { fin, rsv, opcode, mask, len: (to - from) as u64 };
         out.copy(header.bytes().as_slice());
+        let masked = |buffer: &mut Vec<u8>, key| {
+            let start = buffer.len();
+            payload.cut(from, to, buffer);
+            mask::apply(buffer.get_mut(start..).unwrap_or_default(), key, 0);
+        };
         match mask {
+            Some(key) if self.apply_mask && to - from <= MASKED_IN_PLACE => {
+                out.append_with(|buffer| masked(buffer, key));
+            }
             Some(key) if self.apply_mask => {
-                let mut masked = Vec::with_capacity(to - from);
-                payload.cut(from, to, &mut masked);
-                mask::apply(&mut masked, key, 0);
-                out.share(&Bytes::from(masked));
+                let mut buffer = Vec::with_capacity(to - from);
+                masked(&mut buffer, key);
+                out.share(&Bytes::from(buffer));
             }
             _ => payload.cut(from, to, out),
         }

@@ -42,6 +42,9 @@ pub enum FrameError {
     /// Text that is not UTF-8 (§8.1).
     #[error("received WebSocket text that is not valid UTF-8")]
     NotUtf8,
+    /// A compressed message is none (RFC 7692 §7.2.2).
+    #[error("received WebSocket message that cannot be decompressed")]
+    NotDeflated,
     /// A frame is longer than allowed.
     #[error("received WebSocket frame of {size} octets, which is more than {max}")]
     FrameTooLong {
@@ -67,7 +70,7 @@ impl FrameError {
     /// The code of the close frame that answers it (RFC 6455 §7.4.1).
     pub fn code(&self) -> CloseCode {
         match self {
-            FrameError::NotUtf8 => CloseCode::Invalid,
+            FrameError::NotUtf8 | FrameError::NotDeflated => CloseCode::Invalid,
             FrameError::FrameTooLong { .. } | FrameError::MessageTooLong { .. } => CloseCode::Size,
             FrameError::TooManyFragments(_) => CloseCode::Policy,
             _ => CloseCode::Protocol,

@@ -5,6 +5,9 @@ use crate::{Control, Data, FrameError, OpCode};
 /// The longest payload of a control frame, in octets.
 pub const MAX_CONTROL: usize = 125;
 
+/// The reserved bit of the first frame of a message that permessage-deflate compressed, RSV1 (RFC 7692 §6).
+pub(crate) const COMPRESSED: u8 = 4;
+
 /// Which side of a connection we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

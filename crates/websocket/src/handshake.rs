@@ -2,6 +2,7 @@
 //! [`ClientHandshake`] makes one and judges the answer.
 
 mod client;
+pub(crate) mod extensions;
 mod origin;
 mod server;
 

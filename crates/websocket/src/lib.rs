@@ -31,13 +31,16 @@
 //! frames. Everything outside of those two places sees whole messages or single frames.
 
 mod close;
+mod connection;
 mod decode;
+mod deflate;
 mod encode;
 mod error;
 mod frame;
 pub mod handshake;
 mod mask;
 mod ping;
+mod seal;
 #[cfg(feature = "http")]
 mod service;
 mod session;
@@ -46,12 +49,15 @@ mod sink;
 mod utf8;
 
 pub use close::CloseFrame;
+pub use connection::{Application, WebSocketConnection};
 pub use decode::{Decoder, Event, Rules};
+pub use deflate::{Deflate, DeflateClient, DeflateServer, DeflateSettings, Window};
 pub use encode::{Framing, Output, Parts};
 pub use error::FrameError;
 pub use frame::{Header, HeaderBytes, MAX_CONTROL, Role};
 #[cfg(feature = "http")]
 pub use service::WampWebSocket;
-pub use session::WebSocketSession;
+pub use session::{Agreement, WampApplication, WebSocketSession};
 pub use settings::WebSocketSettings;
+pub use sink::WebSocketSender;
 pub use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};

@@ -5,19 +5,20 @@ mod status;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, SERVER, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS, SERVER, UPGRADE, USER_AGENT};
 use http::{HeaderValue, Method, StatusCode};
 use transom_base::{BoxFuture, ConnInfo, drive};
 use transom_http::{Reply, Request, Response, WebService, empty, page};
-use transom_wamp::{RouterPort, Serializer};
+use transom_wamp::{RouterPort, Serializer, Subprotocol};
 
 use crate::handshake::{Origins, Refusal, ServerRules};
-use crate::{WebSocketSession, WebSocketSettings};
+use crate::{Agreement, DeflateServer, Role, WebSocketSession, WebSocketSettings};
 
 /// Starts WAMP sessions on connections that ask for WebSocket, at whatever path it stands.
 pub struct WampWebSocket {
     settings: Arc<WebSocketSettings>,
     rules: ServerRules,
+    deflate: Option<DeflateServer>,
     router: Arc<dyn RouterPort>,
 }
 
@@ -25,17 +26,27 @@ impl WampWebSocket {
     /// A service whose sessions are opened at `router`.
     pub fn new(settings: WebSocketSettings, router: Arc<dyn RouterPort>) -> Self {
         let spoken = &settings.serializers;
+        let mut names = Vec::new();
+        for &serializer in spoken {
+            for batched in [false, true] {
+                let name = Subprotocol { serializer, batched }.name();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
         let rules = ServerRules {
             rfc6455: settings.enable_rfc6455,
             hybi10: settings.enable_hybi10,
             external_port: settings.external_port,
             origins: Origins::new(settings.allowed_origins.iter().cloned(), settings.allow_null_origin),
-            subprotocols: spoken.iter().map(|serializer| serializer.subprotocol()).collect(),
+            subprotocols: names,
             // The way out without a subprotocol is JSON: without that there is none.
             require_subprotocol: settings.require_websocket_subprotocol
                 || !spoken.contains(&Serializer::Json),
         };
-        WampWebSocket { settings: Arc::new(settings), rules, router }
+        let deflate = settings.compression.map(DeflateServer::new);
+        WampWebSocket { settings: Arc::new(settings), rules, deflate, router }
     }
 
     fn answer(&self, request: &Request, conn: Arc<ConnInfo>) -> Result<Reply, Refusal> {
@@ -46,23 +57,40 @@ impl WampWebSocket {
             return Ok(status::page(self.settings.url.as_deref()).into());
         }
         let accepted = self.rules.accept(request)?;
-        let serializer = self
-            .settings
-            .serializers
-            .iter()
-            .copied()
-            .find(|serializer| Some(serializer.subprotocol()) == accepted.subprotocol)
-            .unwrap_or(Serializer::Json);
+        let subprotocol = match accepted.subprotocol {
+            Some(name) => self.subprotocol(name, request),
+            None => Subprotocol { serializer: Serializer::Json, batched: false },
+        };
         let mut head = Response::new(empty());
         *head.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *head.headers_mut() = accepted.headers;
+        let deflate = self.deflate.as_ref().and_then(|server| server.accept(request.headers()));
+        let deflate = deflate.map(|(agreed, value)| {
+            head.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, value);
+            agreed
+        });
+        let agreed = Agreement { subprotocol, deflate };
         let settings = self.settings.clone();
         let router = self.router.clone();
         let then = Box::new(move |connection: transom_base::Connection, scope| {
-            let session = WebSocketSession::new(settings, serializer, conn, &*router);
+            let session = WebSocketSession::new(settings, Role::Server, agreed, conn, &*router);
             drive(connection.io, BytesMut::new(), session, scope)
         });
         Ok(Reply::Upgrade { head, then })
+    }
+
+    /// The subprotocol of a name that was agreed on. Where the name has two meanings the client's program tells which.
+    fn subprotocol(&self, name: &str, request: &Request) -> Subprotocol {
+        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let draft12 = agent.is_some_and(speaks_draft12);
+        let likely = |found: &Subprotocol| match found.serializer {
+            Serializer::Ubjson => draft12,
+            Serializer::BjData => !draft12,
+            _ => true,
+        };
+        let mut named = Subprotocol::named(name, &self.settings.serializers);
+        let first = named.next().unwrap_or(Subprotocol { serializer: Serializer::Json, batched: false });
+        std::iter::once(first).chain(named).find(likely).unwrap_or(first)
     }
 
     fn refused(refusal: Refusal) -> Response {
@@ -79,6 +107,12 @@ impl WampWebSocket {
             "Transom"
         })
     }
+}
+
+/// Whether a client is an Autobahn|Python from before it changed its UBJSON, which was with 26.
+fn speaks_draft12(agent: &str) -> bool {
+    let version = agent.strip_prefix("AutobahnPython/").and_then(|version| version.split('.').next());
+    version.and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major < 26)
 }
 
 impl WebService for WampWebSocket {

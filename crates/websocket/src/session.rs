@@ -1,281 +1,180 @@
-//! One WAMP peer over WebSocket: what is done with each frame, each moment and each wish to close.
+//! WAMP as what is spoken over a WebSocket, by a server or a client.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::Instant;
-use transom_base::{ConnInfo, End, Flow, Outbox, Protocol, ServeError};
+use transom_base::{ConnInfo, ServeError};
 use transom_wamp::{
-    CloseReason, Flow as SessionFlow, Link, RouterPort, Serializer, SessionSink, TransportDetails,
+    Batch, CloseReason, Flow, Link, RouterPort, SessionSink, Subprotocol, Text, TransportDetails,
 };
 
-use crate::ping::{Due, Pings};
-use crate::sink::WebSocketSink;
-use crate::{CloseCode, CloseFrame, Control, Decoder, Event, FrameError, WebSocketSettings};
+use crate::sink::WampSink;
+use crate::{
+    Application, CloseCode, CloseFrame, Deflate, Role, WebSocketConnection, WebSocketSender,
+    WebSocketSettings,
+};
 
-/// A WAMP peer after the handshake, to be driven by [`transom_base::drive`]. It holds no buffer: an idle one costs a
-/// few hundred bytes.
-pub struct WebSocketSession {
-    settings: Arc<WebSocketSettings>,
-    decoder: Decoder,
-    link: Link,
-    sink: Arc<WebSocketSink>,
-    pings: Pings,
-    stage: Stage,
-    /// The router takes nothing from this peer for now, so nothing is read.
-    paused: bool,
-    draining: bool,
-    /// What went wrong below WAMP. Boxed: most sessions never have one.
-    fault: Option<Box<ServeError>>,
+/// Messages of one batch that are taken before others have their turn.
+const BATCH_TURN: usize = 256;
+
+/// A WAMP peer after the handshake, to be driven by [`transom_base::drive`].
+pub type WebSocketSession = WebSocketConnection<WampApplication>;
+
+/// What the handshake of a WAMP connection agreed on.
+#[derive(Debug)]
+pub struct Agreement {
+    /// How messages are written, one by one or in batches.
+    pub subprotocol: Subprotocol,
+    /// How they are compressed.
+    pub deflate: Option<Deflate>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Open,
-    /// Our close frame is queued and nothing but the peer's is awaited.
-    Closing {
-        until: Option<Instant>,
-    },
+/// One WAMP peer between its WebSocket and the router.
+pub struct WampApplication {
+    link: Link,
+    sink: Arc<WampSink>,
+    batched: bool,
+    /// Whether anything came. A client says first what ends the messages of its batches.
+    heard: bool,
+    /// The router takes nothing for now.
+    paused: bool,
+    /// What is left of a batch.
+    rest: Option<Box<Batch>>,
 }
 
 impl WebSocketSession {
-    /// A peer that speaks with `serializer` and has said nothing yet. Must be called inside a tokio runtime.
+    /// A peer that has said nothing yet, on our side of a connection whose handshake is done. The other end of its
+    /// session is opened at `router`; on the client's side that is whoever uses the session.
+    /// Must be called inside a tokio runtime.
     pub fn new(
         settings: Arc<WebSocketSettings>,
-        serializer: Serializer,
+        role: Role,
+        agreed: Agreement,
         info: Arc<ConnInfo>,
         router: &dyn RouterPort,
     ) -> Self {
-        let sink = Arc::new(WebSocketSink::new(serializer, settings.framing(), settings.max_send_queue));
-        let mut details = TransportDetails::new(serializer, "websocket", info);
+        let Agreement { subprotocol, deflate } = agreed;
+        let sink = Arc::new(WampSink::new(&settings, role, subprotocol, deflate.as_ref()));
+        let mut details = TransportDetails::new(subprotocol.serializer, "websocket", info);
         details.hello_timeout = settings.hello_timeout;
         let link = Link::new(router, details, sink.clone());
-        WebSocketSession {
-            decoder: Decoder::new(settings.rules()),
-            pings: Pings::start(Instant::now(), &settings),
+        let wamp = WampApplication {
             link,
             sink,
-            settings,
-            stage: Stage::Open,
+            batched: subprotocol.batched,
+            heard: false,
             paused: false,
-            draining: false,
-            fault: None,
-        }
-    }
-
-    fn message(&mut self, text: bool, data: Bytes) -> Flow {
-        if self.stage != Stage::Open {
-            return Flow::Read;
-        }
-        let serializer = self.sink.serializer();
-        let flow = if text == serializer.is_text() {
-            self.link.receive(data)
-        } else {
-            let kind = if text { "text" } else { "binary" };
-            self.link.violation(format!("received a {kind} message, which {serializer} does not use"))
+            rest: None,
         };
-        self.follow(flow)
-    }
-
-    fn follow(&mut self, flow: SessionFlow) -> Flow {
-        match flow {
-            SessionFlow::Continue => Flow::Read,
-            SessionFlow::Pause => {
-                self.paused = true;
-                Flow::Pause
-            }
-            SessionFlow::Close(reason) => self.close(reason),
-        }
-    }
-
-    /// Ends for a reason of the session: our close frame is sent and the peer's awaited.
-    fn close(&mut self, reason: CloseReason) -> Flow {
-        if self.stage != Stage::Open {
-            return Flow::Read;
-        }
-        if reason == CloseReason::ProtocolViolation && self.settings.fail_by_drop {
-            return Flow::Close;
-        }
-        let frame = self.farewell(reason);
-        self.sink.finish(Some(&frame));
-        let timeout = self.settings.close_handshake_timeout;
-        self.stage = Stage::Closing { until: timeout.and_then(|time| Instant::now().checked_add(time)) };
-        Flow::Read
-    }
-
-    fn farewell(&self, reason: CloseReason) -> CloseFrame {
-        let violation = self.link.end().and_then(|end| end.violation.as_ref());
-        match reason {
-            CloseReason::Normal if !self.draining => CloseFrame::new(CloseCode::Normal, ""),
-            CloseReason::Normal | CloseReason::SystemShutdown => {
-                CloseFrame::new(CloseCode::Away, "the node is shutting down")
-            }
-            CloseReason::ProtocolViolation => match violation {
-                Some(text) => CloseFrame::new(CloseCode::Protocol, format!("WAMP Protocol Error: {text}")),
-                None => CloseFrame::new(CloseCode::Protocol, "WAMP Protocol Error"),
-            },
-            CloseReason::SlowConsumer => {
-                CloseFrame::new(CloseCode::Policy, "messages were not taken fast enough")
-            }
-            CloseReason::Timeout => CloseFrame::new(CloseCode::Policy, "WAMP handshake took too long"),
-            CloseReason::TransportLost => CloseFrame::new(CloseCode::Away, ""),
-            _ => CloseFrame::new(CloseCode::Error, "WAMP Internal Error"),
-        }
-    }
-
-    /// The peer broke RFC 6455 or a limit. What follows cannot be read, not even its close frame.
-    fn fail(&mut self, error: FrameError) -> Flow {
-        if self.stage != Stage::Open {
-            return Flow::Close;
-        }
-        self.link.close(CloseReason::ProtocolViolation);
-        let text = error.to_string();
-        let code = error.code();
-        self.fault = Some(Box::new(match code {
-            CloseCode::Size | CloseCode::Policy => ServeError::Limit(text.clone()),
-            _ => ServeError::Protocol(text.clone()),
-        }));
-        if self.settings.fail_by_drop {
-            return Flow::Abort;
-        }
-        self.sink.finish(Some(&CloseFrame::new(code, text)));
-        Flow::Close
-    }
-
-    /// The peer sent a close frame: answered, unless it is itself the answer.
-    fn closed_by_peer(&mut self, frame: Option<&CloseFrame>) -> Flow {
-        if self.stage == Stage::Open {
-            self.link.close(CloseReason::TransportLost);
-            let normal = CloseFrame::new(CloseCode::Normal, "");
-            self.sink.finish(if self.settings.echo_close_codereason { frame } else { Some(&normal) });
-        }
-        Flow::Close
-    }
-
-    fn late(&mut self, text: String) -> Flow {
-        self.fault = Some(Box::new(ServeError::Timeout(text)));
-        Flow::Abort
+        WebSocketConnection::open(settings, role, deflate, wamp)
     }
 }
 
-impl Protocol for WebSocketSession {
-    fn receive(&mut self, input: &mut BytesMut) -> Flow {
-        let mut traffic = false;
-        let flow = loop {
-            let flow = match self.decoder.decode(input) {
-                Ok(Some(Event::Message { text, data })) => {
-                    traffic = true;
-                    self.message(text, data)
-                }
-                Ok(Some(Event::Ping(payload))) => {
-                    self.sink.control(Control::Pong, &payload);
-                    Flow::Read
-                }
-                Ok(Some(Event::Pong(payload))) => {
-                    self.pings.pong(&payload, &self.settings);
-                    Flow::Read
-                }
-                Ok(Some(Event::Close(frame))) => self.closed_by_peer(frame.as_ref()),
-                Ok(None) => break Flow::Read,
-                Err(error) => self.fail(error),
-            };
-            if flow != Flow::Read {
-                break flow;
-            }
-        };
-        if traffic {
-            self.pings.traffic(&self.settings);
-        }
+impl WampApplication {
+    fn one(&mut self, message: Bytes) -> Flow {
+        let flow = self.link.receive(message);
+        self.paused = flow == Flow::Pause;
         flow
     }
 
-    fn wanted(&self, _input: &[u8]) -> usize {
-        self.decoder.wanted()
+    fn batch(&mut self, data: Bytes) -> Flow {
+        match Batch::new(self.sink.serializer(), data) {
+            Ok(batch) => {
+                if !std::mem::replace(&mut self.heard, true)
+                    && let Some(separator) = batch.separator()
+                {
+                    self.sink.sender.set_separator(separator);
+                }
+                self.go_on(Box::new(batch))
+            }
+            Err(error) => self.link.violation(error.to_string()),
+        }
+    }
+
+    /// Takes the messages of a batch, as many as are taken at once.
+    fn go_on(&mut self, mut batch: Box<Batch>) -> Flow {
+        for _ in 0..BATCH_TURN {
+            let message = match batch.next() {
+                Ok(Some(message)) => message,
+                Ok(None) => return Flow::Continue,
+                Err(error) => return self.link.violation(error.to_string()),
+            };
+            match self.one(message) {
+                Flow::Continue => {}
+                Flow::Pause => break,
+                close @ Flow::Close(_) => return close,
+            }
+        }
+        self.rest = Some(batch);
+        Flow::Pause
+    }
+
+    fn violation(&self) -> Option<&Text> {
+        self.link.end().and_then(|end| end.violation.as_ref())
+    }
+}
+
+impl Application for WampApplication {
+    fn sender(&self) -> &WebSocketSender {
+        &self.sink.sender
+    }
+
+    fn message(&mut self, text: bool, data: Bytes) -> Flow {
+        let serializer = self.sink.serializer();
+        if text != serializer.is_text() {
+            let kind = if text { "text" } else { "binary" };
+            return self
+                .link
+                .violation(format!("received a {kind} message, which {serializer} does not use"));
+        }
+        if self.batched { self.batch(data) } else { self.one(data) }
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
-        let flow = match self.stage {
-            Stage::Open => match self.link.poll_ready(cx) {
-                Poll::Ready(flow) => flow,
+        if self.paused {
+            match self.link.poll_ready(cx) {
                 Poll::Pending => return Poll::Pending,
-            },
-            // The close frame was queued meanwhile: reading goes on, to find the peer's.
-            Stage::Closing { .. } => SessionFlow::Continue,
-        };
-        self.paused = false;
-        self.pings.resume(&self.settings);
-        Poll::Ready(self.follow(flow))
-    }
-
-    fn nudged(&mut self) -> Flow {
-        match self.sink.closing() {
-            Some(reason) => {
-                self.link.close(reason);
-                self.close(reason)
+                Poll::Ready(Flow::Continue) => self.paused = false,
+                Poll::Ready(other) => return Poll::Ready(other),
             }
-            None => Flow::Read,
         }
+        Poll::Ready(match self.rest.take() {
+            Some(batch) => self.go_on(batch),
+            None => Flow::Continue,
+        })
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Open => {
-                let pings = self.pings.deadline(!self.paused);
-                self.link.deadline().into_iter().chain(pings).min()
-            }
-            Stage::Closing { until } => until,
-        }
+        self.link.deadline()
     }
 
     fn expired(&mut self, now: Instant) -> Flow {
-        if let Stage::Closing { until } = self.stage {
-            return match until {
-                Some(until) if until <= now => self.late("the close frame was not answered in time".into()),
-                _ => Flow::Read,
-            };
-        }
-        if self.link.deadline().is_some_and(|at| at <= now) {
-            let flow = self.link.expired(now);
-            let flow = self.follow(flow);
-            if flow != Flow::Read || self.stage != Stage::Open {
-                return flow;
-            }
-        }
-        match self.pings.expired(now, !self.paused, &self.settings) {
-            Due::Nothing => Flow::Read,
-            Due::Ping(payload) => {
-                self.sink.control(Control::Ping, payload.as_slice());
-                Flow::Read
-            }
-            Due::Gone => self.late("a ping was not answered in time".into()),
-        }
+        self.link.expired(now)
     }
 
     fn drain(&mut self) -> Flow {
-        self.draining = true;
-        if self.stage != Stage::Open {
-            return Flow::Read;
-        }
-        let flow = self.link.drain();
-        self.follow(flow)
+        self.link.drain()
     }
 
-    fn outbox(&self) -> &Outbox {
-        &self.sink.outbox
+    fn close(&mut self, reason: CloseReason) {
+        self.link.close(reason);
     }
 
-    fn finish(&mut self, end: End) -> Result<(), ServeError> {
-        let open = self.stage == Stage::Open;
-        self.link.close(CloseReason::TransportLost);
-        if let Some(fault) = self.fault.take() {
-            return Err(*fault);
-        }
-        match end {
-            End::Aborted => return Err(ServeError::Aborted),
-            End::Broken(error) if open => return Err(ServeError::Io(error)),
-            _ => {}
-        }
+    fn farewell(&self, reason: CloseReason) -> Option<CloseFrame> {
+        Some(match reason {
+            CloseReason::ProtocolViolation => match self.violation() {
+                Some(text) => CloseFrame::new(CloseCode::Protocol, format!("WAMP Protocol Error: {text}")),
+                None => CloseFrame::new(CloseCode::Protocol, "WAMP Protocol Error"),
+            },
+            CloseReason::Timeout => CloseFrame::new(CloseCode::Policy, "WAMP handshake took too long"),
+            CloseReason::Internal => CloseFrame::new(CloseCode::Error, "WAMP Internal Error"),
+            _ => return None,
+        })
+    }
+
+    fn outcome(&self) -> Result<(), ServeError> {
         let Some(end) = self.link.end() else { return Ok(()) };
         match (end.reason, &end.violation) {
             (CloseReason::ProtocolViolation, Some(text)) => Err(ServeError::Protocol(text.to_string())),
@@ -294,12 +193,9 @@ impl Protocol for WebSocketSession {
     }
 }
 
-impl std::fmt::Debug for WebSocketSession {
+impl std::fmt::Debug for WampApplication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebSocketSession")
-            .field("stage", &self.stage)
-            .field("paused", &self.paused)
-            .finish_non_exhaustive()
+        f.debug_struct("WampApplication").field("sink", &self.sink).finish_non_exhaustive()
     }
 }
 

@@ -1,17 +1,20 @@
-//! What can be set about WAMP over WebSocket. Plain data with the defaults of the configuration dialect; whoever reads
-//! a configuration fills it in.
+//! What can be set about a WebSocket, and about WAMP over it. Plain data with the defaults of the configuration dialect;
+//! whoever reads a configuration fills it in.
 
 use std::time::Duration;
 
 use transom_wamp::Serializer;
 
-use crate::{Framing, Role, Rules};
+use crate::{DeflateSettings, Framing, Role, Rules};
 
-/// Settings of one WAMP-over-WebSocket server. The time for the HTTP part of the handshake is the HTTP server's,
-/// and socket options are the endpoint's.
+/// Settings of one WebSocket server, most often for WAMP. A client has the same: what only means something to a server
+/// has no effect there. The time for the HTTP part of the handshake is the HTTP server's, and socket options are the
+/// endpoint's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSocketSettings {
-    /// Serializers spoken. Their order means nothing: the client's does. Default all.
+    /// Serializers spoken, each one by one and in batches. Their order means nothing: the client's does. Default all.
+    /// Where both forms of UBJSON are among them, draft 12 is for clients that say that they are Autobahn|Python up to
+    /// 25.12, and BJData for all others.
     pub serializers: Vec<Serializer>,
     /// The server's URL, shown on the status page. Default none.
     pub url: Option<String>,
@@ -50,6 +53,8 @@ pub struct WebSocketSettings {
     pub fail_by_drop: bool,
     /// Answer a close frame with the peer's code and reason instead of 1000. Default false.
     pub echo_close_codereason: bool,
+    /// Compress messages with permessage-deflate, where the peer agrees; none = never. Default none.
+    pub compression: Option<DeflateSettings>,
     /// Time from the start, and from each pong, to the next ping; none = never. Default 30 s.
     pub auto_ping_interval: Option<Duration>,
     /// How long a pong may take before the connection is dropped; none = no limit. Default 30 s.
@@ -90,6 +95,7 @@ impl Default for WebSocketSettings {
             auto_fragment_size: None,
             fail_by_drop: false,
             echo_close_codereason: false,
+            compression: None,
             auto_ping_interval: Some(Duration::from_secs(30)),
             auto_ping_timeout: Some(Duration::from_secs(30)),
             auto_ping_size: 12,
@@ -103,22 +109,22 @@ impl Default for WebSocketSettings {
 }
 
 impl WebSocketSettings {
-    /// What is accepted from clients.
-    pub fn rules(&self) -> Rules {
+    /// What is accepted from the peer of a role.
+    pub fn rules(&self, role: Role) -> Rules {
         Rules {
             require_mask: self.require_masked_client_frames,
             apply_mask: self.apply_mask,
             validate_utf8: self.validate_utf8,
             max_frame: self.max_frame_size.unwrap_or(usize::MAX),
             max_message: self.max_message_size.unwrap_or(usize::MAX),
-            ..Rules::new(Role::Server)
+            ..Rules::new(role)
         }
     }
 
-    /// How frames to clients are written.
-    pub fn framing(&self) -> Framing {
+    /// How frames are written by a role.
+    pub fn framing(&self, role: Role) -> Framing {
         Framing {
-            mask: self.mask_server_frames,
+            mask: role == Role::Client || self.mask_server_frames,
             apply_mask: self.apply_mask,
             fragment: self.auto_fragment_size.unwrap_or(usize::MAX),
         }

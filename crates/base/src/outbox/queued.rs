@@ -30,6 +30,12 @@ impl Queued {
     }
 }
 
+impl From<Queue> for Queued {
+    fn from(queue: Queue) -> Self {
+        Queued { batch: Batch { queue, ..Batch::default() } }
+    }
+}
+
 impl Buf for Queued {
     fn remaining(&self) -> usize {
         self.batch.left()
@@ -86,7 +92,7 @@ mod tests {
             queue.share(&Bytes::copy_from_slice(piece));
             all.extend_from_slice(piece);
         }
-        (Queued { batch: Batch { queue, ..Batch::default() } }, all)
+        (Queued::from(queue), all)
     }
 
     #[test]
@@ -114,7 +120,7 @@ mod tests {
             }
             let shared = out.large.len();
             assert_eq!(shared > 0, step > SHARE_FROM, "portions of {step}");
-            let mut moved = Queued { batch: Batch { queue: out, ..Batch::default() } };
+            let mut moved = Queued::from(out);
             assert_eq!(moved.copy_to_bytes(moved.remaining()), all, "portions of {step}");
         }
     }

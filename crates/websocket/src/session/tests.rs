@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use transom_base::{ConnScope, Counters, Drain, ErrorKind, drive};
 use transom_testkit::{FakeRouter, FakeSession, Heard, memory_connection};
-use transom_wamp::{Class, Encoded, Offered, Outgoing, Refusal, SessionError};
+use transom_wamp::{Class, Encoded, Offered, Outgoing, Refusal, Serializer, SessionError};
 
 use super::*;
-use crate::{Data, Framing, Header, OpCode, Parts, Role, Rules};
+use crate::deflate::{Compressor, Window};
+use crate::{Control, Data, Decoder, Event, Framing, Header, OpCode, Parts, Rules};
+
+mod sealed;
 
 const GOODBYE: &str = r#"[6,{},"wamp.close.normal"]"#;
 
@@ -27,14 +31,37 @@ async fn bench(settings: WebSocketSettings) -> Bench {
 }
 
 async fn bench_with(settings: WebSocketSettings, serializer: Serializer) -> Bench {
+    bench_of(settings, serializer, false, None).await
+}
+
+/// What both sides agreed on about compression.
+fn agreed(ours: Window, theirs: Window) -> Deflate {
+    Deflate::new(ours, theirs, 8)
+}
+
+async fn bench_of(
+    settings: WebSocketSettings,
+    serializer: Serializer,
+    batched: bool,
+    windows: Option<(Window, Window)>,
+) -> Bench {
     let (conn, peer) = memory_connection(64 * 1024);
     let router = FakeRouter::new();
     let (drain, watch) = Drain::new();
     let scope = ConnScope::new(watch, Arc::<Counters>::default(), None);
-    let session = WebSocketSession::new(Arc::new(settings), serializer, Arc::new(conn.info), &router);
+    let agreement = Agreement {
+        subprotocol: Subprotocol { serializer, batched },
+        deflate: windows.map(|(ours, theirs)| agreed(ours, theirs)),
+    };
+    let session =
+        WebSocketSession::new(Arc::new(settings), Role::Server, agreement, Arc::new(conn.info), &router);
     let task = tokio::spawn(drive(conn.io, BytesMut::new(), session, scope));
     let session = router.session(0).await;
-    let decoder = Decoder::new(Rules::new(Role::Client));
+    let rules = Rules::new(Role::Client);
+    let decoder = match windows {
+        Some((ours, theirs)) => Decoder::with_deflate(rules, &agreed(theirs, ours)),
+        None => Decoder::new(rules),
+    };
     Bench { peer, input: BytesMut::new(), decoder, session, drain, task }
 }
 
@@ -239,7 +266,7 @@ async fn each_reason_to_close_has_its_code() {
         (CloseReason::Internal, 1011, Some(ErrorKind::Internal)),
     ] {
         let mut by_router = bench(settings()).await;
-        by_router.session.answer(Ok(SessionFlow::Close(reason)));
+        by_router.session.answer(Ok(Flow::Close(reason)));
         by_router.text(GOODBYE).await;
         let by_sink = bench(settings()).await;
         by_sink.session.sink.close(reason);
@@ -315,7 +342,7 @@ async fn data_counts_as_a_pong_where_it_may() {
 async fn deadline_of_the_session_is_kept() {
     let mut bench = bench(settings()).await;
     let at = Instant::now() + Duration::from_secs(5);
-    bench.session.expire(at, SessionFlow::Close(CloseReason::Timeout));
+    bench.session.expire(at, Flow::Close(CloseReason::Timeout));
     bench.control(Control::Ping, b"a turn").await;
     assert!(matches!(bench.next().await, Some(Event::Pong(_))));
     assert_eq!(bench.close_frame().await.0, 1008);
@@ -333,10 +360,10 @@ async fn draining_says_goodbye_and_closes_with_1001() {
     assert_eq!(at_once.answer_close().await, None);
 
     let mut after_goodbye = bench(settings()).await;
-    after_goodbye.session.on_drain(SessionFlow::Continue);
+    after_goodbye.session.on_drain(Flow::Continue);
     after_goodbye.drain.drain();
     assert_eq!(after_goodbye.session.heard_at_least(1).await, [Heard::Drain]);
-    after_goodbye.session.answer(Ok(SessionFlow::Close(CloseReason::Normal)));
+    after_goodbye.session.answer(Ok(Flow::Close(CloseReason::Normal)));
     after_goodbye.text(GOODBYE).await;
     assert_eq!(after_goodbye.close_frame().await.0, 1001);
     assert_eq!(after_goodbye.answer_close().await, None);
@@ -362,7 +389,7 @@ async fn peer_that_vanishes_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn while_paused_nothing_is_read_and_all_is_written() {
     let mut bench = bench(WebSocketSettings::default()).await;
-    bench.session.answer(Ok(SessionFlow::Pause));
+    bench.session.answer(Ok(Flow::Pause));
     let both = [framed(Data::Text, GOODBYE.as_bytes()), framed(Data::Text, GOODBYE.as_bytes())].concat();
     bench.say(&both).await;
     bench.session.heard_at_least(1).await;
@@ -373,8 +400,8 @@ async fn while_paused_nothing_is_read_and_all_is_written() {
     bench.control(Control::Pong, &payload).await;
     tokio::time::advance(Duration::from_secs(3600)).await;
     assert_eq!(bench.session.heard().len(), 1);
-    bench.session.answer(Ok(SessionFlow::Continue));
-    bench.session.resume(SessionFlow::Continue);
+    bench.session.answer(Ok(Flow::Continue));
+    bench.session.resume(Flow::Continue);
     bench.session.heard_at_least(2).await;
     assert!(matches!(bench.next().await, Some(Event::Ping(_))));
 }
@@ -382,7 +409,7 @@ async fn while_paused_nothing_is_read_and_all_is_written() {
 #[tokio::test]
 async fn session_that_is_closed_while_paused_still_says_so() {
     let mut bench = bench(settings()).await;
-    bench.session.answer(Ok(SessionFlow::Pause));
+    bench.session.answer(Ok(Flow::Pause));
     bench.text(GOODBYE).await;
     bench.session.heard_at_least(1).await;
     bench.session.sink.close(CloseReason::SlowConsumer);
@@ -424,5 +451,5 @@ async fn full_queue_takes_no_more_until_it_is_written() {
 fn idle_session_is_small() {
     // The whole of a session is to stay below 3 KiB; most of that is the task's and the router's.
     assert!(size_of::<WebSocketSession>() <= 320, "{}", size_of::<WebSocketSession>());
-    assert!(size_of::<WebSocketSink>() <= 256, "{}", size_of::<WebSocketSink>());
+    assert!(size_of::<WampSink>() <= 256, "{}", size_of::<WampSink>());
 }
