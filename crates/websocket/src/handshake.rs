@@ -1,12 +1,15 @@
-//! The HTTP part of a connection (RFC 6455 §4), for either side and without I/O: [`ServerRules`] judge a request,
-//! [`ClientHandshake`] makes one and judges the answer.
+//! The HTTP part of a connection (RFC 6455 §4), for either side: [`ServerRules`] judge a request, [`ClientHandshake`]
+//! makes one and judges the answer, both without I/O. [`accept`] and [`connect`] do the same on a stream, for whoever
+//! has no HTTP server or client of his own.
 
 mod client;
 pub(crate) mod extensions;
+mod open;
 mod origin;
 mod server;
 
-pub use client::{ClientError, ClientHandshake};
+pub use client::{Answer, ClientError, ClientHandshake};
+pub use open::{Accepting, OpenError, Opened, accept, connect};
 pub use origin::Origins;
 pub use server::{Accepted, Refusal, ServerRules};
 

@@ -46,6 +46,8 @@ mod service;
 mod session;
 mod settings;
 mod sink;
+mod stream;
+mod testee;
 mod utf8;
 
 pub use close::CloseFrame;
@@ -60,4 +62,6 @@ pub use service::WampWebSocket;
 pub use session::{Agreement, WampApplication, WebSocketSession};
 pub use settings::WebSocketSettings;
 pub use sink::WebSocketSender;
+pub use stream::{WebSocket, WebSocketError, WebSocketMessage};
+pub use testee::WebSocketTestee;
 pub use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};

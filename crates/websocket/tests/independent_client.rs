@@ -113,7 +113,7 @@ async fn frames_that_come_with_the_request_are_not_lost() {
     let router = FakeRouter::echo();
     let (mut stream, _serving) = serve(WebSocketSettings::default(), &router);
     let handshake = ClientHandshake::new("localhost", "/ws", &["wamp.2.json"], None).unwrap();
-    let mut wire = handshake.request().to_vec();
+    let mut wire = handshake.request();
     let parts = Parts { head: GOODBYE.as_bytes(), body: &bytes::Bytes::new(), tail: b"" };
     Framing::new(Role::Client).message(Data::Text, parts, &mut wire);
     stream.write_all(&wire).await.unwrap();
@@ -121,9 +121,9 @@ async fn frames_that_come_with_the_request_are_not_lost() {
     let mut input = BytesMut::new();
     let chosen = loop {
         stream.read_buf(&mut input).await.unwrap();
-        if let Some((size, chosen)) = handshake.response(&input).unwrap() {
-            let _head = input.split_to(size);
-            break chosen;
+        if let Some(answer) = handshake.response(&input).unwrap() {
+            let _head = input.split_to(answer.len);
+            break answer.subprotocol;
         }
     };
     assert_eq!(chosen.as_deref(), Some("wamp.2.json"));

@@ -5,19 +5,33 @@ use std::fmt::Write;
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{Response, StatusCode};
+use http::{HeaderName, Response, StatusCode};
 use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 
 use super::has_token;
+use crate::{Deflate, DeflateClient, DeflateSettings};
 
 /// A handshake that a client began.
 #[derive(Debug, Clone)]
 pub struct ClientHandshake {
+    /// Without the empty line at the end.
     request: String,
     accept: String,
     subprotocols: Vec<String>,
+    deflate: Option<DeflateClient>,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Octets that the answer took.
+    pub len: usize,
+    /// The subprotocol that was chosen.
+    pub subprotocol: Option<String>,
+    /// How messages are compressed.
+    pub deflate: Option<Deflate>,
 }
 
 /// Why a client does not go on.
@@ -72,26 +86,51 @@ impl ClientHandshake {
             fit(origin, "origin")?;
             let _ = write!(request, "Origin: {origin}\r\n");
         }
-        request.push_str("\r\n");
         Ok(ClientHandshake {
             request,
             accept: derive_accept_key(key.as_bytes()),
             subprotocols: subprotocols.iter().map(|&name| name.to_owned()).collect(),
+            deflate: None,
         })
     }
 
-    /// The request to send.
-    pub fn request(&self) -> &[u8] {
-        self.request.as_bytes()
+    /// Adds a header to the request, such as a cookie or who asks.
+    ///
+    /// # Errors
+    ///
+    /// The name is no token, or the value has control characters or something that is not ASCII.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, ClientError> {
+        if HeaderName::try_from(name).is_err() {
+            return Err(ClientError::Unfit("header's name"));
+        }
+        if !value.bytes().all(|octet| octet == b' ' || octet.is_ascii_graphic()) {
+            return Err(ClientError::Unfit("header's value"));
+        }
+        let _ = write!(self.request, "{name}: {value}\r\n");
+        Ok(self)
     }
 
-    /// Reads the answer off the front of `input`: how many octets it took and which subprotocol was chosen; `None`
-    /// while it is not whole. Whoever reads sets the limit on its length.
+    /// Offers compression.
+    #[must_use]
+    pub fn with_deflate(mut self, settings: DeflateSettings) -> Self {
+        let client = DeflateClient::new(settings);
+        let _ = write!(self.request, "Sec-WebSocket-Extensions: {}\r\n", client.offer());
+        self.deflate = Some(client);
+        self
+    }
+
+    /// The request to send.
+    pub fn request(&self) -> Vec<u8> {
+        [self.request.as_bytes(), b"\r\n"].concat()
+    }
+
+    /// Reads the answer off the front of `input`; `None` while it is not whole. Whoever reads sets the limit on its
+    /// length.
     ///
     /// # Errors
     ///
     /// The answer does not lead to a WebSocket connection.
-    pub fn response(&self, input: &[u8]) -> Result<Option<(usize, Option<String>)>, ClientError> {
+    pub fn response(&self, input: &[u8]) -> Result<Option<Answer>, ClientError> {
         let parsed = Response::<Option<Vec<u8>>>::try_parse(input).map_err(|_| ClientError::NotHttp)?;
         let Some((size, response)) = parsed else { return Ok(None) };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -108,9 +147,15 @@ impl ClientHandshake {
         {
             return Err(ClientError::Header("Sec-WebSocket-Accept"));
         }
-        if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            return Err(ClientError::Header("Sec-WebSocket-Extensions"));
-        }
+        let deflate = match &self.deflate {
+            Some(client) => {
+                client.agreed(headers).map_err(|_| ClientError::Header("Sec-WebSocket-Extensions"))?
+            }
+            None if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+                return Err(ClientError::Header("Sec-WebSocket-Extensions"));
+            }
+            None => None,
+        };
         let chosen = match headers.get(SEC_WEBSOCKET_PROTOCOL) {
             None => None,
             Some(name) => {
@@ -118,7 +163,7 @@ impl ClientHandshake {
                 Some(known.cloned().ok_or(ClientError::Header("Sec-WebSocket-Protocol"))?)
             }
         };
-        Ok(Some((size, chosen)))
+        Ok(Some(Answer { len: size, subprotocol: chosen, deflate }))
     }
 }
 
@@ -143,7 +188,8 @@ mod tests {
     fn request_has_everything_that_rfc_6455_asks_for() {
         let handshake =
             ClientHandshake::new("[::1]", "/ws?x=1", &["a", "b"], Some("http://localhost")).unwrap();
-        let text = std::str::from_utf8(handshake.request()).unwrap();
+        let request = handshake.request();
+        let text = std::str::from_utf8(&request).unwrap();
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(
             lines[..4],
@@ -166,9 +212,37 @@ mod tests {
             let wire = answer(&handshake, extra);
             let head = wire.len() - 4;
             for end in 0..head {
-                assert_eq!(handshake.response(&wire[..end]), Ok(None), "prefix of {end}");
+                assert!(matches!(handshake.response(&wire[..end]), Ok(None)), "prefix of {end}");
             }
-            assert_eq!(handshake.response(&wire), Ok(Some((head, chosen))));
+            let answer = handshake.response(&wire).unwrap().unwrap();
+            assert_eq!((answer.len, answer.subprotocol), (head, chosen));
+            assert!(answer.deflate.is_none());
+        }
+    }
+
+    #[test]
+    fn compression_is_agreed_on_where_it_was_offered_and_granted() {
+        let offering = begin().with_deflate(DeflateSettings { max_window_bits: 10, ..Default::default() });
+        let request = String::from_utf8(offering.request()).unwrap();
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10\r\n\r\n";
+        assert!(request.ends_with(offer), "{request}");
+        let granted = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n";
+        let agreed = offering.response(&answer(&offering, granted)).unwrap().unwrap().deflate.unwrap();
+        assert_eq!((agreed.ours.bits, agreed.theirs.bits), (10, 9));
+        assert!(offering.response(&answer(&offering, "")).unwrap().unwrap().deflate.is_none());
+        for wrong in ["permessage-deflate; client_max_window_bits=11", "permessage-bzip2", ";"] {
+            let wire = answer(&offering, &format!("Sec-WebSocket-Extensions: {wrong}\r\n"));
+            let error = offering.response(&wire).unwrap_err();
+            assert_eq!(error, ClientError::Header("Sec-WebSocket-Extensions"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers_are_added_as_they_are() {
+        let handshake = begin().with_header("User-Agent", "somebody 1.0").unwrap();
+        assert!(handshake.request().ends_with(b"\r\nUser-Agent: somebody 1.0\r\n\r\n"));
+        for (name, value) in [("a b", "c"), ("a:", "c"), ("", "c"), ("a", "b\r\nc: d"), ("a", "ä")] {
+            assert!(begin().with_header(name, value).is_err(), "{name} {value}");
         }
     }
 
@@ -185,14 +259,14 @@ mod tests {
             ("Accept: ", "Other: ", ClientError::Header("Sec-WebSocket-Accept")),
         ] {
             let wire = good.replace(from, to);
-            assert_eq!(handshake.response(wire.as_bytes()), Err(error), "{to}");
+            assert_eq!(handshake.response(wire.as_bytes()).unwrap_err(), error, "{to}");
         }
         for (extra, header) in [
             ("Sec-WebSocket-Protocol: wamp.2.msgpack\r\n", "Sec-WebSocket-Protocol"),
             ("Sec-WebSocket-Extensions: permessage-deflate\r\n", "Sec-WebSocket-Extensions"),
         ] {
             let wire = answer(&handshake, extra);
-            assert_eq!(handshake.response(&wire), Err(ClientError::Header(header)));
+            assert_eq!(handshake.response(&wire).unwrap_err(), ClientError::Header(header));
         }
     }
 
