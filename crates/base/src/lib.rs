@@ -18,6 +18,7 @@ mod pool;
 mod rewind;
 mod scope;
 mod stream;
+mod testee;
 pub mod wake;
 
 pub use clock::{Clock, SystemClock};
@@ -35,3 +36,4 @@ pub use phases::{Serving, in_phases};
 pub use rewind::Rewind;
 pub use scope::{ConnId, ConnScope, Counters};
 pub use stream::{Connection, Stream};
+pub use testee::StreamTestee;

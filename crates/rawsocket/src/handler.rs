@@ -6,8 +6,7 @@ use bytes::BytesMut;
 use transom_base::{BoxFuture, ConnScope, Connection, ConnectionHandler, ServeError, drive};
 use transom_wamp::RouterPort;
 
-use crate::Settings;
-use crate::session::Session;
+use crate::{RawSocketSession, Settings};
 
 /// Serves WAMP over RawSocket.
 pub struct RawSocket {
@@ -28,7 +27,7 @@ impl ConnectionHandler for RawSocket {
     }
 
     fn serve(&self, conn: Connection, scope: ConnScope) -> BoxFuture<'static, Result<(), ServeError>> {
-        let session = Session::new(self.settings.clone(), self.router.clone(), conn.info);
+        let session = RawSocketSession::new(self.settings.clone(), self.router.clone(), conn.info);
         drive(conn.io, BytesMut::new(), session, scope)
     }
 }

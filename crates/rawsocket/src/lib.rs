@@ -3,7 +3,7 @@
 //! It must not know endpoints or the router.
 //!
 //! [`handshake`] and [`frame`] work without I/O and without WAMP, for both ends of a connection; start reading there.
-//! [`RawSocket`] is the handler.
+//! [`RawSocket`] is the handler; [`connect`] and [`RawSocketSession`] are the client's side.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -26,6 +26,7 @@
 pub mod frame;
 pub mod handshake;
 
+mod connect;
 mod handler;
 mod hint;
 mod length;
@@ -33,6 +34,8 @@ mod session;
 mod settings;
 mod sink;
 
+pub use connect::{ConnectError, connect};
 pub use handler::RawSocket;
 pub use length::MaxLength;
+pub use session::RawSocketSession;
 pub use settings::Settings;

@@ -7,15 +7,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 use transom_base::{ConnInfo, Deadline, End, Flow, Offered, Outbox, Protocol, ServeError};
-use transom_wamp::{CloseReason, Flow as LinkFlow, Link, RouterPort, TransportDetails};
+use transom_wamp::{CloseReason, Flow as LinkFlow, Link, RouterPort, Serializer, TransportDetails};
 
 use crate::frame::{self, Frame, Kind, Prefix};
 use crate::handshake::{HandshakeError, LEN, Reply, Request};
 use crate::sink::Sink;
 use crate::{MaxLength, Settings, hint};
 
-/// The protocol of one connection. Kept small: most sessions are idle.
-pub(crate) struct Session {
+/// WAMP over RawSocket on one connection, to be driven by [`transom_base::drive`]. Kept small: most sessions are idle.
+pub struct RawSocketSession {
     stage: Stage,
 }
 
@@ -41,16 +41,16 @@ struct Greeting {
 struct Open {
     link: Link,
     sink: Arc<Sink>,
-    /// The longest payload taken from the client.
+    /// The longest payload taken from the peer.
     max_length: MaxLength,
-    /// The longest payload that the client takes.
+    /// The longest payload that the peer takes.
     peer_accepts: MaxLength,
     /// A PONG that found no room in the queue. While it waits nothing is read.
     owed: Option<Box<Bytes>>,
     ping: Option<Box<Ping>>,
 }
 
-/// The watch over a silent client.
+/// The watch over a silent peer.
 struct Ping {
     interval: Duration,
     timeout: Option<Duration>,
@@ -58,13 +58,29 @@ struct Ping {
     heard: Instant,
     /// When the PING went out that nothing followed yet.
     sent: Option<Instant>,
-    /// Nothing is read from the client, so its silence means nothing.
+    /// Nothing is read from the peer, so its silence means nothing.
     deaf: bool,
-    /// The client stayed silent.
+    /// The peer stayed silent.
     lost: bool,
 }
 
-impl Session {
+impl RawSocketSession {
+    /// The client's side of a connection after [`connect`](crate::connect), which told what the server accepts. The
+    /// session is opened at `user`: whoever uses it takes the router's place there. Must be called inside a tokio
+    /// runtime.
+    pub fn client(
+        settings: &Settings,
+        serializer: Serializer,
+        server_accepts: MaxLength,
+        info: Arc<ConnInfo>,
+        user: &dyn RouterPort,
+    ) -> Self {
+        let outbox = Outbox::new(settings.max_send_queue);
+        RawSocketSession {
+            stage: Stage::Open(Open::new(settings, outbox, serializer, server_accepts, info, user)),
+        }
+    }
+
     pub(crate) fn new(settings: Arc<Settings>, router: Arc<dyn RouterPort>, info: ConnInfo) -> Self {
         let greeting = Greeting {
             outbox: Outbox::new(settings.max_send_queue),
@@ -75,11 +91,11 @@ impl Session {
             begun: false,
             fault: None,
         };
-        Session { stage: Stage::Greeting(Box::new(greeting)) }
+        RawSocketSession { stage: Stage::Greeting(Box::new(greeting)) }
     }
 }
 
-impl Protocol for Session {
+impl Protocol for RawSocketSession {
     fn receive(&mut self, input: &mut BytesMut) -> Flow {
         if let Stage::Greeting(greeting) = &mut self.stage {
             match greeting.receive(input) {
@@ -189,18 +205,9 @@ impl Greeting {
         let max_length = self.settings.max_message_size;
         self.say(Reply::Accept(Request { max_length, ..request }));
 
-        let max_outgoing = request.max_length.sendable();
         let outbox = std::mem::replace(&mut self.outbox, Outbox::new(0));
-        let sink = Arc::new(Sink::new(outbox, serializer, max_outgoing));
-        let mut details = TransportDetails::new(serializer, "rawsocket", Arc::new(info));
-        details.max_outgoing = max_outgoing;
-        details.hello_timeout = self.settings.hello_timeout;
-        let link = Link::new(&*self.router, details, sink.clone());
-        let ping = self
-            .settings
-            .ping_interval
-            .map(|interval| Box::new(Ping::new(interval, self.settings.ping_timeout, Instant::now())));
-        Ok(Some(Open { link, sink, max_length, peer_accepts: request.max_length, owed: None, ping }))
+        let (settings, info) = (&*self.settings, Arc::new(info));
+        Ok(Some(Open::new(settings, outbox, serializer, request.max_length, info, &*self.router)))
     }
 
     fn say(&self, reply: Reply) {
@@ -223,6 +230,26 @@ impl Greeting {
 }
 
 impl Open {
+    fn new(
+        settings: &Settings,
+        outbox: Outbox,
+        serializer: Serializer,
+        peer_accepts: MaxLength,
+        info: Arc<ConnInfo>,
+        router: &dyn RouterPort,
+    ) -> Self {
+        let max_outgoing = peer_accepts.sendable();
+        let sink = Arc::new(Sink::new(outbox, serializer, max_outgoing));
+        let mut details = TransportDetails::new(serializer, "rawsocket", info);
+        details.max_outgoing = max_outgoing;
+        details.hello_timeout = settings.hello_timeout;
+        let link = Link::new(router, details, sink.clone());
+        let ping = settings
+            .ping_interval
+            .map(|interval| Box::new(Ping::new(interval, settings.ping_timeout, Instant::now())));
+        Open { link, sink, max_length: settings.max_message_size, peer_accepts, owed: None, ping }
+    }
+
     fn receive(&mut self, input: &mut BytesMut) -> Flow {
         if let Some(ping) = &mut self.ping {
             ping.heard(Instant::now());
@@ -325,7 +352,7 @@ impl Open {
             End::Eof | End::Broken(_) => CloseReason::TransportLost,
         });
         if self.ping.as_ref().is_some_and(|ping| ping.lost) {
-            return Err(ServeError::Timeout("the client did not answer a PING in time".to_owned()));
+            return Err(ServeError::Timeout("the peer did not answer a PING in time".to_owned()));
         }
         let Some(ended) = self.link.end() else { return Ok(()) };
         match (ended.reason, &ended.violation, end) {
@@ -333,16 +360,16 @@ impl Open {
             (_, _, End::Aborted) => Err(ServeError::Aborted),
             (CloseReason::TransportLost, _, End::Broken(error)) => Err(ServeError::Io(error)),
             (CloseReason::SlowConsumer, ..) => {
-                Err(ServeError::Limit("the client was too slow to take what was queued for it".to_owned()))
+                Err(ServeError::Limit("the peer was too slow to take what was queued for it".to_owned()))
             }
             (CloseReason::Timeout, ..) => {
-                Err(ServeError::Timeout("the client did not open or close its session in time".to_owned()))
+                Err(ServeError::Timeout("the peer did not open or close its session in time".to_owned()))
             }
             (CloseReason::ProtocolViolation, ..) => {
-                Err(ServeError::Protocol("the client broke the protocol".to_owned()))
+                Err(ServeError::Protocol("the peer broke the protocol".to_owned()))
             }
             (CloseReason::Internal, ..) => {
-                Err(ServeError::Internal("the session was ended by a fault of the router".to_owned()))
+                Err(ServeError::Internal("the session was ended by a fault of ours".to_owned()))
             }
             _ => Ok(()),
         }
@@ -368,6 +395,13 @@ impl Ping {
             None => self.heard.checked_add(self.interval),
             Some(sent) => sent.checked_add(self.timeout?),
         }
+    }
+}
+
+impl std::fmt::Debug for RawSocketSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let open = matches!(self.stage, Stage::Open(_));
+        f.debug_struct("RawSocketSession").field("open", &open).finish_non_exhaustive()
     }
 }
 

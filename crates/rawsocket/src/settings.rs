@@ -9,7 +9,8 @@ use crate::MaxLength;
 /// How RawSocket connections are served. The defaults are those of the configuration dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The serializers that clients may ask for. Default: all.
+    /// The serializers that clients may ask for. Both forms of UBJSON have one number: the first of them counts.
+    /// Default: all.
     pub serializers: Vec<Serializer>,
     /// The largest message accepted from a client. Default 16 MiB.
     pub max_message_size: MaxLength,

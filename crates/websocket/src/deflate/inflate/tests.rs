@@ -160,6 +160,8 @@ fn memory_is_what_the_peer_sent_and_at_most_its_window() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
     #[test]
     fn messages_of_another_implementation_come_out_as_they_were(
         messages in proptest::collection::vec(
