@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod config;
 pub mod control;
+pub mod deflate;
 pub mod demux;
 pub mod endpoint;
 pub mod rawsocket;
@@ -32,10 +33,15 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
     ("tls_certificate", tls::certificate),
+    ("wamp_batch", wamp::batch),
     ("wamp_message", wamp::message),
     ("wamp_payload", wamp::payload),
     ("websocket_close", websocket::close),
+    ("websocket_deflate", deflate::compressed),
+    ("websocket_extensions", deflate::negotiated),
     ("websocket_frames", websocket::frames),
+    ("websocket_inflate", deflate::inflated),
+    ("websocket_peer", websocket::peer),
     ("websocket_request", websocket::request),
     ("websocket_response", websocket::response),
 ];

@@ -1,7 +1,7 @@
 //! Serialized WAMP messages, as a peer sends them.
 
 use bytes::Bytes;
-use transom_wamp::{Encoder, Message, Payload, Serializer, Shape, decode};
+use transom_wamp::{Batch, Encoder, Message, Payload, Serializer, Shape, batch_prefix, decode};
 
 /// The first byte chooses the serializer of the rest and the one it is passed on in.
 ///
@@ -38,6 +38,35 @@ pub fn payload(data: &[u8]) {
     let (args, kwargs) = &trees;
     let again = Payload::from_values(to, args, kwargs);
     assert!(to == Serializer::Json || again.to_values().as_ref() == Ok(&trees));
+}
+
+/// A batch. The first byte chooses the serializer.
+///
+/// What is taken is in it, in order, and written again it is the batch as far as that is whole.
+pub fn batch(data: &[u8]) {
+    let Some((&choice, bytes)) = data.split_first() else { return };
+    let serializer = serializer(choice);
+    let Ok(mut batch) = Batch::new(serializer, Bytes::copy_from_slice(bytes)) else {
+        assert!(bytes.is_empty());
+        return;
+    };
+    let mut again = Vec::new();
+    let end = loop {
+        let separator = batch.separator();
+        match batch.next() {
+            Ok(Some(message)) if serializer.is_text() => {
+                again.extend_from_slice(&message);
+                again.extend(separator);
+            }
+            Ok(Some(message)) => {
+                again.extend_from_slice(&batch_prefix(message.len()).unwrap_or_default());
+                again.extend_from_slice(&message);
+            }
+            end => break end,
+        }
+    };
+    assert!(bytes.starts_with(&again));
+    assert_eq!(end == Ok(None), again.len() == bytes.len());
 }
 
 fn serializer(choice: u8) -> Serializer {

@@ -77,6 +77,85 @@ fn write(framing: &Framing, event: &Event, out: &mut Vec<u8>) {
     }
 }
 
+/// Frames, against tungstenite. The first byte chooses our side.
+///
+/// Both read the same, up to what either finds wrong; and what tungstenite finds wrong we find as well.
+pub fn peer(data: &[u8]) {
+    let Some((&choice, octets)) = data.split_first() else { return };
+    let role = if choice & 1 == 0 { Role::Server } else { Role::Client };
+    let rules = Rules { max_message: usize::MAX, ..Rules::new(role) };
+    let (ours, error) = read_all(rules, octets);
+    let (theirs, fault) = tungstenite_reads(role, octets);
+    match (error, fault) {
+        (None, None) => assert_eq!(ours, theirs),
+        // We look at a text before it is whole, and at lengths and codes more closely.
+        (Some(_), None) => assert!(ours.starts_with(&theirs) || theirs.starts_with(&ours)),
+        (Some(_), Some(_)) => assert!(ours.starts_with(&theirs) || theirs.starts_with(&ours)),
+        (None, Some(fault)) => panic!("{ours:?} {theirs:?} {fault}"),
+    }
+}
+
+/// The events up to a close frame, and what is wrong.
+fn read_all(rules: Rules, octets: &[u8]) -> (Vec<Event>, Option<FrameError>) {
+    let (mut decoder, mut input, mut events) = (Decoder::new(rules), BytesMut::from(octets), Vec::new());
+    loop {
+        match decoder.decode(&mut input) {
+            Ok(Some(Event::Close(frame))) => {
+                events.push(Event::Close(frame));
+                return (events, None);
+            }
+            Ok(Some(event)) => events.push(event),
+            Ok(None) => return (events, None),
+            Err(error) => return (events, Some(error)),
+        }
+    }
+}
+
+/// The same by tungstenite.
+fn tungstenite_reads(role: Role, octets: &[u8]) -> (Vec<Event>, Option<String>) {
+    use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};
+    use tungstenite::{Error, Message, WebSocket};
+
+    /// What it reads from, and where its answers vanish.
+    struct Io<'a>(&'a [u8]);
+    impl std::io::Read for Io<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            std::io::Read::read(&mut self.0, out)
+        }
+    }
+    impl std::io::Write for Io<'_> {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            Ok(octets.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let role = if role == Role::Server { TheirRole::Server } else { TheirRole::Client };
+    let config =
+        WebSocketConfig::default().max_message_size(None).max_frame_size(None).read_buffer_size(4096);
+    let mut socket = WebSocket::from_raw_socket(Io(octets), role, Some(config));
+    let mut events = Vec::new();
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => events.push(Event::Message { text: true, data: text.into() }),
+            Ok(Message::Binary(data)) => events.push(Event::Message { text: false, data }),
+            Ok(Message::Ping(payload)) => events.push(Event::Ping(payload)),
+            Ok(Message::Pong(payload)) => events.push(Event::Pong(payload)),
+            Ok(Message::Close(frame)) => {
+                let frame =
+                    frame.map(|frame| CloseFrame::new(u16::from(frame.code).into(), frame.reason.as_str()));
+                events.push(Event::Close(frame));
+                return (events, None);
+            }
+            Ok(Message::Frame(_)) => unreachable!("it is never read"),
+            Err(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake))
+            | Err(Error::ConnectionClosed | Error::Io(_)) => return (events, None),
+            Err(error) => return (events, Some(error.to_string())),
+        }
+    }
+}
+
 /// The payload of a close frame: what is read is written as it was.
 pub fn close(data: &[u8]) {
     if data.len() <= transom_websocket::MAX_CONTROL {

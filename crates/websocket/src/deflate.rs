@@ -11,9 +11,10 @@ mod negotiate;
 
 use transom_base::Permit;
 
-pub(crate) use compress::{Compressor, Once};
-pub(crate) use inflate::Inflater;
-pub use negotiate::{DeflateClient, DeflateServer};
+pub use compress::Compressor;
+pub(crate) use compress::Once;
+pub use inflate::Inflater;
+pub use negotiate::{DeflateClient, DeflateServer, NotAnAnswer};
 
 /// The name of the extension.
 pub(crate) const NAME: &str = "permessage-deflate";

@@ -33,7 +33,7 @@
 mod close;
 mod connection;
 mod decode;
-mod deflate;
+pub mod deflate;
 mod encode;
 mod error;
 mod frame;
@@ -53,7 +53,7 @@ mod utf8;
 pub use close::CloseFrame;
 pub use connection::{Application, WebSocketConnection};
 pub use decode::{Decoder, Event, Rules};
-pub use deflate::{Deflate, DeflateClient, DeflateServer, DeflateSettings, Window};
+pub use deflate::{Deflate, DeflateClient, DeflateServer, DeflateSettings};
 pub use encode::{Framing, Output, Parts};
 pub use error::FrameError;
 pub use frame::{Header, HeaderBytes, MAX_CONTROL, Role};

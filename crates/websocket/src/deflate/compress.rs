@@ -29,8 +29,8 @@ pub(crate) struct Once {
     memory_level: u8,
 }
 
-/// Compresses our messages for one peer.
-pub(crate) struct Compressor {
+/// Compresses our messages for one peer. A window is allocated with the first message that needs it.
+pub struct Compressor {
     once: Once,
     takeover: bool,
     /// The window kept between messages, once there is one.
@@ -98,7 +98,8 @@ impl Tools {
 }
 
 impl Compressor {
-    pub(crate) fn new(agreed: &Deflate) -> Self {
+    /// For our messages on a connection with this agreement.
+    pub fn new(agreed: &Deflate) -> Self {
         let once = Once::new(agreed.ours, agreed.memory_level);
         Compressor { once, takeover: agreed.ours.takeover, live: None }
     }
@@ -109,13 +110,13 @@ impl Compressor {
     }
 
     /// Whether it is worth to try with a message of so many octets.
-    pub(crate) fn wants(&self, len: usize) -> bool {
+    pub fn wants(&self, len: usize) -> bool {
         len >= if self.takeover { MIN_TAKEOVER } else { MIN_FRESH }
     }
 
     /// Compresses the next message for this peer; `None` where it is to be sent as it is. What was compressed must be
     /// sent: the peer's window has it too.
-    pub(crate) fn compress(&mut self, mut message: impl Buf) -> Option<Bytes> {
+    pub fn compress(&mut self, mut message: impl Buf) -> Option<Bytes> {
         if !self.takeover {
             return self.once.compress(message);
         }
@@ -135,7 +136,7 @@ impl Compressor {
     }
 
     /// Gives the window up: the next message begins with an empty one, which any peer understands.
-    pub(crate) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         self.live = None;
     }
 

@@ -25,7 +25,7 @@ const OCTETS_PER_STREAM: usize = 512;
 
 /// Inflates the messages of one peer.
 #[derive(Debug)]
-pub(crate) struct Inflater {
+pub struct Inflater {
     /// The last octets of the messages before, where the peer may refer to them.
     history: Vec<u8>,
     /// How many octets it may refer to; 0 when it does not keep its window.
@@ -43,13 +43,19 @@ thread_local! {
 }
 
 impl Inflater {
-    pub(crate) fn new(agreed: &Deflate) -> Self {
+    /// For the messages of the peer on a connection with this agreement.
+    pub fn new(agreed: &Deflate) -> Self {
         let window = if agreed.theirs.takeover { 1 << agreed.theirs.bits.min(15) } else { 0 };
         Inflater { history: Vec::new(), window }
     }
 
-    /// The message that `compressed` stands for: at most `max` octets, and UTF-8 where `text` is checked.
-    pub(crate) fn inflate(&mut self, compressed: &[u8], max: usize, text: bool) -> Result<Bytes, FrameError> {
+    /// The message that `compressed` stands for: at most `max` octets, and UTF-8 where `text` is checked. Nothing more
+    /// can be inflated after an error.
+    ///
+    /// # Errors
+    ///
+    /// It is no compressed message, too long, or no UTF-8.
+    pub fn inflate(&mut self, compressed: &[u8], max: usize, text: bool) -> Result<Bytes, FrameError> {
         let mut tools = TOOLS.take().unwrap_or_else(|| {
             Box::new(Tools { inflate: Inflate::new(false, 15), step: vec![0; STEP].into_boxed_slice() })
         });

@@ -13,6 +13,7 @@ use super::*;
 use crate::deflate::{Compressor, Window};
 use crate::{Control, Data, Decoder, Event, Framing, Header, OpCode, Parts, Rules};
 
+mod hostile;
 mod sealed;
 
 const GOODBYE: &str = r#"[6,{},"wamp.close.normal"]"#;
