@@ -67,6 +67,11 @@ impl WebSocketSender {
         }
     }
 
+    /// Wakes the connection's own task: somebody left a sign for it.
+    pub fn nudge(&self) {
+        self.outbox.nudge();
+    }
+
     /// Ready when the queue takes messages again after [`Offered::Full`], or never will.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.outbox.poll_room(cx)
@@ -210,7 +215,7 @@ impl SessionSink for WampSink {
     }
 
     fn nudge(&self) {
-        self.outbox.nudge();
+        self.sender.nudge();
     }
 
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
