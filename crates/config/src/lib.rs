@@ -54,9 +54,9 @@ pub use rawsocket::*;
 #[cfg(feature = "reader")]
 pub use reader::{
     Context, Definition, EMBEDDED_JSON, Finding, Findings, Format, Key, KeyDefinition, Loaded, LocateError,
-    Located, MAX_FILE_SIZE, MapReference, Purpose, Severity, Shape, Span, Status, Unsupported, Variant,
-    WordDefinition, convert, dialect, keys, load, locate, parse_str, reference, schema, to_json, to_yaml,
-    upgrade,
+    Located, MAX_FILE_SIZE, MapReference, Part, Purpose, Severity, Shape, Span, Status, Unsupported, Variant,
+    WordDefinition, convert, dialect, keys, load, locate, parse_part, parse_str, reference, schema, to_json,
+    to_yaml, upgrade,
 };
 pub use realm::*;
 pub use secret::Secret;

@@ -46,7 +46,7 @@ mod yaml;
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use kind::{Fields, Kind};
+use kind::{Fields, Kind, Named};
 
 pub use convert::{convert, to_json, to_yaml};
 pub use describe::{Definition, KeyDefinition, MapReference, Shape, Status, Variant, WordDefinition};
@@ -58,7 +58,7 @@ pub use schema::schema;
 pub use source::Span;
 pub use upgrade::upgrade;
 
-use crate::{Node, Place};
+use crate::{ConnectEndpoint, ConnectTransport, ListenEndpoint, Node, Place};
 
 /// Longest configuration file, bytes.
 pub const MAX_FILE_SIZE: usize = 16 << 20;
@@ -151,7 +151,7 @@ pub fn load(file: &Path, env: &dyn Fn(&str) -> Option<String>, unsupported: Unsu
     let name = file.display().to_string();
     let node_dir = file.parent().unwrap_or(Path::new(""));
     match read_text(file) {
-        Err(problem) => refused(&name, problem),
+        Err(problem) => Loaded { node: None, findings: refused(&name, problem) },
         Ok((text, format)) => {
             let mut loaded = parse_str(&text, format, &Context { name: &name, node_dir, env, unsupported });
             if let Some(node) = &loaded.node {
@@ -187,8 +187,32 @@ fn read_text(file: &Path) -> Result<(String, Format), String> {
 
 /// Reads a configuration from a text. Total: any text gives an answer.
 pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
+    let (node, findings) = parse(text, format, context, cross::check);
+    Loaded { node, findings }
+}
+
+/// A part of a configuration that [`parse_part`] reads alone.
+#[allow(private_bounds, reason = "only definitions of the dialect are parts of it")]
+pub trait Part: Fields + Named {}
+
+impl Part for ListenEndpoint {}
+impl Part for ConnectEndpoint {}
+impl Part for ConnectTransport {}
+
+/// Reads a part of a configuration from a text, as it would be read in its place. Total, as [`parse_str`] is.
+pub fn parse_part<T: Part>(text: &str, format: Format, context: &Context<'_>) -> (Option<T>, Findings) {
+    parse(text, format, context, |_, _| {})
+}
+
+/// What a text says, unless it has errors, and everything there is to say about it. `check` looks at the whole.
+fn parse<T: Fields + Named>(
+    text: &str,
+    format: Format,
+    context: &Context<'_>,
+    check: impl FnOnce(&T, &val::Cx<'_>),
+) -> (Option<T>, Findings) {
     if text.len() > MAX_FILE_SIZE {
-        return refused(context.name, too_large());
+        return (None, refused(context.name, too_large()));
     }
     let lines = source::Lines::new(text);
     let mut found = Vec::new();
@@ -197,9 +221,8 @@ pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
         Err(error) => {
             let finding = error.finding(&lines);
             let text = source::masked(text, None);
-            let findings =
-                Findings::new(context.name.to_owned(), text, lines.into_index(), None, vec![finding]);
-            return Loaded { node: None, findings };
+            let name = context.name.to_owned();
+            return (None, Findings::new(name, text, lines.into_index(), None, vec![finding]));
         }
     };
     tree::settle(&mut tree, &Place::root(), &lines, &mut found);
@@ -212,31 +235,22 @@ pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
         unsupported: Cell::new(0),
         leave_out: context.unsupported == Unsupported::LeftOut,
     };
-    let node = kind::map::<Node>().read(&val::Val::root(&cx, &tree));
-    if let Some(node) = &node {
-        cross::check(node, &cx);
+    let read = kind::map::<T>().read(&val::Val::root(&cx, &tree));
+    if let Some(read) = &read {
+        check(read, &cx);
     }
     let found = cx.findings.take();
     let masked = source::masked(text, Some(&tree));
     let findings = Findings::new(context.name.to_owned(), masked, lines.into_index(), Some(tree), found);
-    Loaded { node: node.filter(|_| !findings.has_errors()), findings }
+    (read.filter(|_| !findings.has_errors()), findings)
 }
 
 fn too_large() -> String {
     format!("configuration file is larger than {MAX_FILE_SIZE} bytes")
 }
 
-/// The answer when there is no text to speak of.
-fn refused(name: &str, message: String) -> Loaded {
+/// The findings when there is no text to speak of.
+fn refused(name: &str, message: String) -> Findings {
     let finding = Finding::new(Severity::Error, &Place::root(), message);
-    Loaded {
-        node: None,
-        findings: Findings::new(
-            name.to_owned(),
-            String::new(),
-            source::Index::default(),
-            None,
-            vec![finding],
-        ),
-    }
+    Findings::new(name.to_owned(), String::new(), source::Index::default(), None, vec![finding])
 }

@@ -7,6 +7,7 @@ mod reading {
     mod findings;
     mod good;
     mod mutations;
+    mod parts;
     mod robust;
     mod shapes;
     mod shown;
