@@ -69,6 +69,9 @@ pub enum RequestError {
     /// No answer came in time.
     #[error("no answer came in time")]
     TimedOut,
+    /// It is larger than the router accepts.
+    #[error("the request is larger than the router accepts")]
+    TooLarge,
     /// The session has ended.
     #[error("the session has ended")]
     Ended,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use transom_wamp::{
     Abort, Call, CallOptions, Cancel, CancelMode, Challenge, ErrorMessage, Event, Goodbye, Hello,
-    HelloDetails, Id, Interrupt, Invocation, Message, Payload, Publish, PublishOptions, Register,
+    HelloDetails, Id, Interrupt, Invocation, Match, Message, Payload, Publish, PublishOptions, Register,
     RegisterOptions, ResultMessage, Revocation, Subscribe, Subscribed, Text, Unregister, Unsubscribe,
     Welcome, code,
 };
@@ -143,11 +143,10 @@ impl Peer {
         (request, Message::Publish(Publish { request, options, topic, payload }))
     }
 
-    /// SUBSCRIBE to one topic.
-    pub fn subscribe(&mut self, topic: Text) -> (Id, Message) {
+    /// SUBSCRIBE to one topic or a pattern; with `get_retained` events that were kept are wanted too.
+    pub fn subscribe(&mut self, topic: Text, matching: Match, get_retained: bool) -> (Id, Message) {
         let request = self.ask(Asked::Subscribe);
-        let matching = transom_wamp::Match::Exact;
-        (request, Message::Subscribe(Subscribe { request, matching, get_retained: false, topic }))
+        (request, Message::Subscribe(Subscribe { request, matching, get_retained, topic }))
     }
 
     /// UNSUBSCRIBE.
@@ -178,6 +177,20 @@ impl Peer {
     pub fn cancel(&self, call: Id, mode: CancelMode) -> Option<Message> {
         let outstanding = self.asked.get(&call) == Some(&Asked::Call);
         outstanding.then_some(Message::Cancel(Cancel { request: call, mode: Some(mode) }))
+    }
+
+    /// The last request was not sent after all: its number is used again. Another one than the last is left alone.
+    pub fn take_back(&mut self, request: Id) {
+        if request == self.last {
+            self.asked.remove(&request);
+            self.last = Id::new(request.get().saturating_sub(1)).unwrap_or_default();
+        }
+    }
+
+    /// ABORT: the session is not opened, or cannot go on. Nothing is received any more.
+    pub fn abort(&mut self, reason: impl Into<Text>, message: Option<Text>) -> Message {
+        self.state = State::Over;
+        Message::Abort(Abort { message, reason: reason.into() })
     }
 
     /// What a message of the router means.

@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 use transom_base::wake;
 use transom_wamp::{
-    CallOptions, CancelMode, CloseReason, ErrorMessage, Event, Flow, Id, Message, Payload, PublishOptions,
-    RegisterOptions, ResultMessage, SessionPort, SessionSink, Text, decode,
+    CallOptions, CancelMode, CloseReason, ErrorMessage, Event, Flow, Id, Match, Message, Payload,
+    PublishOptions, RegisterOptions, ResultMessage, SessionPort, SessionSink, Text, decode,
 };
 
 use super::call::IncomingCall;
@@ -280,7 +280,7 @@ impl Driver {
     fn obey(&mut self, command: Command) -> Result<(), CloseReason> {
         let (request, message, waiting) = match command {
             Command::Subscribe { topic, on_event, answer } => {
-                let (request, message) = self.peer.subscribe(topic.clone());
+                let (request, message) = self.peer.subscribe(topic.clone(), Match::Exact, false);
                 (request, message, Waiting::Subscribe { topic, on_event, answer })
             }
             Command::Unsubscribe { handle, answer } => {

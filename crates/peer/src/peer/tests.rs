@@ -37,7 +37,7 @@ fn open() -> Peer {
 #[test]
 fn requests_are_numbered_over_all_kinds_from_one() {
     let mut peer = open();
-    assert_eq!(peer.subscribe("a.b".into()).0, id(1));
+    assert_eq!(peer.subscribe("a.b".into(), Match::Exact, false).0, id(1));
     assert_eq!(peer.publish("a.b".into(), PublishOptions::default(), nothing()).0, id(2));
     assert_eq!(peer.call("a.b".into(), CallOptions::default(), nothing()).0, id(3));
     assert_eq!(peer.register("a.b".into(), RegisterOptions::default()).0, id(4));
@@ -59,7 +59,7 @@ fn answers_are_taken_once_and_only_by_requests_of_their_kind() {
             Message::Published(Published { request: id(1), publication: id(5) }),
         ),
         (
-            Box::new(|p| p.subscribe("a".into()).0),
+            Box::new(|p| p.subscribe("a".into(), Match::Exact, false).0),
             32,
             Message::Subscribed(Subscribed { request: id(1), subscription: id(5) }),
         ),
@@ -132,5 +132,28 @@ fn session_is_opened_and_closed_in_either_direction() {
     // The same peer may join again, and numbers its requests anew.
     peer.hello(None, HelloDetails::default());
     peer.receive(welcome()).unwrap();
-    assert_eq!(peer.subscribe("a".into()).0, id(1));
+    assert_eq!(peer.subscribe("a".into(), Match::Exact, false).0, id(1));
+}
+
+#[test]
+fn request_that_was_not_sent_is_not_awaited_and_its_number_comes_again() {
+    let mut peer = open();
+    let ask = |peer: &mut Peer| peer.call("a.b".into(), CallOptions::default(), nothing()).0;
+    assert_eq!((ask(&mut peer), ask(&mut peer)), (id(1), id(2)));
+    peer.take_back(id(2));
+    assert!(peer.receive(error(48, 2)).is_err());
+    assert_eq!(ask(&mut peer), id(2));
+    // Others are on their way.
+    peer.take_back(id(1));
+    assert_eq!(ask(&mut peer), id(3));
+    assert!(peer.receive(error(48, 1)).is_ok());
+}
+
+#[test]
+fn session_when_aborted_hears_nothing_more() {
+    let mut peer = Peer::default();
+    peer.hello(None, HelloDetails::default());
+    let abort = peer.abort("wamp.error.cannot_authenticate", Some("no key".into()));
+    assert!(matches!(abort, Message::Abort(abort) if abort.message == Some("no key".into())));
+    assert!(peer.receive(welcome()).is_err());
 }
