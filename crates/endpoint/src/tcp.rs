@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use transom_base::{Address, BoxFuture, ConnInfo};
 use transom_config::TcpListenConfig;
 
-pub use connect::TcpConnector;
+pub use connect::{ConnectStep, ConnectWatch, TcpConnector};
 
 use crate::holder::Holder;
 use crate::{Accepted, BoundAddr, EndpointError, EndpointStatus, Listener};

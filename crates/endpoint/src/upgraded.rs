@@ -1,14 +1,14 @@
-//! A handler behind steps such as TLS.
+//! A handler behind steps such as TLS, and a connector before them.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use transom_base::{
-    ConnScope, Connection, ConnectionHandler, Deadline, ErrorKind, ServeError, Serving, in_phases,
+    BoxFuture, ConnScope, Connection, ConnectionHandler, Deadline, ErrorKind, ServeError, Serving, in_phases,
 };
 
-use crate::{EndpointError, Upgrade};
+use crate::{Connector, EndpointError, Upgrade};
 
 /// Takes steps such as a PROXY header and TLS, each within its time limit, and serves what comes out of them. The steps
 /// run in the connection's own task, and their memory is gone before the handler begins.
@@ -52,6 +52,49 @@ impl ConnectionHandler for Upgraded {
 impl fmt::Debug for Upgraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upgraded").field("steps", &self.steps.len()).finish_non_exhaustive()
+    }
+}
+
+/// Connects, and takes steps such as TLS on what it connected.
+pub struct UpgradedConnector {
+    connector: Arc<dyn Connector>,
+    steps: Vec<Step>,
+}
+
+impl UpgradedConnector {
+    /// Takes the steps in order, each by the deadline of the whole and with its own time limit (none = no further limit).
+    pub fn new(
+        connector: Arc<dyn Connector>,
+        steps: impl IntoIterator<Item = (Arc<dyn Upgrade>, Option<Duration>)>,
+    ) -> Self {
+        let steps = steps.into_iter().map(|(upgrade, timeout)| Step { upgrade, timeout }).collect();
+        UpgradedConnector { connector, steps }
+    }
+}
+
+impl Connector for UpgradedConnector {
+    fn connect(&self, deadline: Deadline) -> BoxFuture<'_, Result<Connection, EndpointError>> {
+        Box::pin(async move {
+            let mut conn = self.connector.connect(deadline).await?;
+            for step in &self.steps {
+                let deadline = deadline.or_earlier(Deadline::after(step.timeout));
+                conn = step.upgrade.apply(conn, deadline).await?;
+            }
+            Ok(conn)
+        })
+    }
+
+    fn target(&self) -> String {
+        self.connector.target()
+    }
+}
+
+impl fmt::Debug for UpgradedConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpgradedConnector")
+            .field("target", &self.target())
+            .field("steps", &self.steps.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -13,7 +14,8 @@ use tokio::net::TcpStream;
 use transom_base::{Address, Deadline, ErrorKind};
 use transom_config::{IpVersion, TcpConnectConfig, TcpListenConfig};
 use transom_endpoint::{
-    BoundAddr, ConnectFailure, Connector, EndpointError, Listener, TcpConnector, TcpListener,
+    BoundAddr, ConnectFailure, ConnectStep, ConnectWatch, Connector, EndpointError, Listener, TcpConnector,
+    TcpListener,
 };
 
 fn on(interface: &str) -> TcpListenConfig {
@@ -300,6 +302,37 @@ async fn connector_when_a_name_has_both_families_takes_the_one_that_answers() {
         assert_eq!(conn.info.peer, Address::Tcp(listener.local_addr()));
     }
     assert!(!found.is_empty());
+}
+
+#[tokio::test]
+async fn connector_when_watched_tells_what_it_tries_and_how_that_went() {
+    let listener = TcpListener::bind(&on("127.0.0.1")).await.unwrap();
+    let addr = listener.local_addr();
+    let steps = Arc::<Mutex<Vec<ConnectStep>>>::default();
+    let watch: ConnectWatch = Arc::new({
+        let steps = steps.clone();
+        move |step| steps.lock().unwrap().push(step)
+    });
+    let config = TcpConnectConfig::new("localhost".to_owned(), addr.port());
+    let connector = TcpConnector::new(config).any_version().watched(watch.clone());
+    connector.connect(Deadline::NEVER).await.unwrap();
+    let told = std::mem::take(&mut *steps.lock().unwrap());
+    let ConnectStep::Resolved(ips) = &told[0] else { panic!("{told:?}") };
+    assert!(ips.contains(&addr.ip()), "{told:?}");
+    let mut expected = vec![ConnectStep::Trying(addr), ConnectStep::Connected(addr)];
+    if ips.first().is_some_and(|ip| ip.is_ipv6()) {
+        let other = SocketAddr::new(ips[0], addr.port());
+        let refused = io::Error::from_raw_os_error(nix::errno::Errno::ECONNREFUSED as i32).to_string();
+        expected.splice(..0, [ConnectStep::Trying(other), ConnectStep::Failed(other, refused)]);
+    }
+    assert_eq!(told[1..], expected);
+
+    drop(listener);
+    let config = TcpConnectConfig::new("127.0.0.1".to_owned(), addr.port());
+    TcpConnector::new(config).watched(watch).connect(Deadline::NEVER).await.unwrap_err();
+    let told = steps.lock().unwrap().clone();
+    assert_eq!(told[0], ConnectStep::Trying(addr));
+    assert!(matches!(&told[1..], [ConnectStep::Failed(_, why)] if why.contains("refused")), "{told:?}");
 }
 
 #[tokio::test]
