@@ -14,14 +14,14 @@ words! {
     /// CBOR.
     "cbor" => Cbor;
     /// UBJSON.
-    "ubjson" => UbJson, unsupported();
+    "ubjson" => UbJson;
     /// FlatBuffers.
     "flatbuffers" => FlatBuffers, unsupported();
 }
 
 impl Serializer {
     /// What a transport offers when `serializers` is absent.
-    pub const OFFERED: [Self; 3] = [Self::Json, Self::MsgPack, Self::Cbor];
+    pub const OFFERED: [Self; 4] = [Self::Json, Self::MsgPack, Self::Cbor, Self::UbJson];
 }
 
 impl fmt::Display for Serializer {

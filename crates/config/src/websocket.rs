@@ -102,7 +102,7 @@ map! {
     pub struct Compression = "compression";
     optional {
         /// permessage-deflate, RFC 7692.
-        deflate: Option<Deflate> = None => some(map()), unsupported_but("remove it; clients do without compression");
+        deflate: Option<Deflate> = None => some(map());
     }
 }
 

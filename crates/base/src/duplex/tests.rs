@@ -114,10 +114,16 @@ fn start(pipe: usize, leftover: &str, deadline: Option<Duration>) -> Bench {
 
 fn start_with(pipe: usize, leftover: &str, deadline: Option<Duration>, seal: Option<usize>) -> Bench {
     let (peer, ours) = duplex(pipe);
-    over(Box::new(ours), peer, leftover, deadline)
+    over(Box::new(ours), peer, leftover, deadline, seal)
 }
 
-fn over(ours: Box<dyn Stream>, peer: DuplexStream, leftover: &str, deadline: Option<Duration>) -> Bench {
+fn over(
+    ours: Box<dyn Stream>,
+    peer: DuplexStream,
+    leftover: &str,
+    deadline: Option<Duration>,
+    seal: Option<usize>,
+) -> Bench {
     let (drain, watch) = Drain::new();
     let sign = Arc::new(Sign { outbox: Some(Outbox::new(1 << 20)), ..Sign::default() });
     let protocol = Lines { sign: sign.clone(), deadline: deadline.map(|d| Instant::now() + d), seal };
@@ -152,7 +158,7 @@ async fn leftover_is_fed_before_what_is_read() {
 #[tokio::test]
 async fn stream_that_holds_back_what_it_took_is_flushed_also_while_its_peer_is_paused() {
     let (peer, ours) = duplex(8);
-    let mut bench = over(Box::new(BufStream::new(ours)), peer, "", None);
+    let mut bench = over(Box::new(BufStream::new(ours)), peer, "", None, None);
     // The answer is longer than the pipe, so that flushing it is not done at once.
     bench.peer.write_all(b"a line of words\npause\n").await.unwrap();
     assert_eq!(line(&mut bench.peer).await, "A LINE OF WORDS\n");

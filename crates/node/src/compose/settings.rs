@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use transom_config::{
-    RawSocketConfig, Serializer as Configured, StaticConfig, WebConfig, WebSocketConfig, WebSocketOptions,
+    Deflate, RawSocketConfig, Serializer as Configured, StaticConfig, WebConfig, WebSocketConfig,
+    WebSocketOptions,
 };
 use transom_http::HttpSettings;
 use transom_rawsocket::MaxLength;
 use transom_wamp::Serializer;
 use transom_web::StaticSettings;
-use transom_websocket::WebSocketSettings;
+use transom_websocket::{DeflateSettings, WebSocketSettings};
 
-/// The serializers that are built. A written one that is not has been refused by the reader.
+/// The serializers that a name stands for, which for `ubjson` are two. FlatBuffers has been refused by the reader.
 fn serializers(configured: &[Configured]) -> Vec<Serializer> {
-    configured.iter().filter_map(|serializer| serializer.name().parse().ok()).collect()
+    let named = |name| Serializer::ALL.into_iter().filter(move |serializer| serializer.name() == name);
+    configured.iter().flat_map(|serializer| named(serializer.name())).collect()
 }
 
 pub(super) fn rawsocket(config: &RawSocketConfig) -> transom_rawsocket::Settings {
@@ -61,8 +63,7 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         show_server_version,
         hello_timeout,
         max_send_queue,
-        // Refused by the reader.
-        compression: _,
+        compression,
         // Ignored, which the reader says.
         enable_flash_policy: _,
         flash_policy: _,
@@ -95,6 +96,26 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         show_server_version,
         hello_timeout,
         max_send_queue,
+        compression: compression.deflate.as_ref().map(deflate),
+    }
+}
+
+fn deflate(config: &Deflate) -> DeflateSettings {
+    let Deflate {
+        request_no_context_takeover,
+        request_max_window_bits,
+        no_context_takeover,
+        max_window_bits,
+        memory_level,
+        place: _,
+    } = *config;
+    DeflateSettings {
+        request_no_context_takeover,
+        request_max_window_bits,
+        no_context_takeover,
+        max_window_bits,
+        memory_level,
+        ..DeflateSettings::default()
     }
 }
 
