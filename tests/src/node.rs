@@ -34,17 +34,22 @@ impl TestNode {
 
     /// The same with other realms.
     pub async fn start_with(realms: Value, transports: Value) -> Self {
+        Self::start_workers(json!([{"type": "router", "realms": realms, "transports": transports}])).await
+    }
+
+    /// A node with these workers.
+    pub async fn start_workers(workers: Value) -> Self {
         let dir = TempDir::new().unwrap();
-        let worker = json!({"type": "router", "realms": realms, "transports": transports});
-        let text = json!({"version": 2, "workers": [worker]}).to_string();
+        let text = json!({"version": 2, "workers": workers}).to_string();
         let context = Context::new("test", dir.path(), &|_| None);
         let loaded = parse_str(&text, Format::Json, &context);
         let mut config: Node = loaded.node.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         assert!(!loaded.findings.refuse_start(), "{:?}", loaded.findings);
-        for transport in config.workers.iter_mut().flat_map(Worker::transports_mut) {
-            if let ListenEndpoint::Tcp(tcp) = &mut transport.endpoint {
-                tcp.ports = 0..=0;
+        for worker in &mut config.workers {
+            if let Worker::WebSocketTestee(testee) = worker {
+                free_port(&mut testee.transport.endpoint);
             }
+            worker.transports_mut().iter_mut().for_each(|transport| free_port(&mut transport.endpoint));
         }
         TestNode { node: RunningNode::start(&config).await.unwrap(), dir }
     }
@@ -92,5 +97,11 @@ impl TestNode {
     /// Drains the node until `cut` completes.
     pub async fn stop_or(self, cut: impl Future<Output = ()>) -> Stopped {
         self.node.stop(cut).await
+    }
+}
+
+fn free_port(endpoint: &mut ListenEndpoint) {
+    if let ListenEndpoint::Tcp(tcp) = endpoint {
+        tcp.ports = 0..=0;
     }
 }

@@ -9,6 +9,9 @@ use transom_wamp::{
     Serializer, Subscribe, Unregister, Unsubscribe, Value, Yield, code,
 };
 
+/// One for each name. What a client must say to be answered in UBJSON's draft 12 is shown in `transom-websocket`.
+const SPOKEN: [Serializer; 4] = [Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::BjData];
+
 /// The transports that carry WAMP, each on TCP and on a Unix socket.
 async fn node() -> TestNode {
     let protocols = [
@@ -53,21 +56,21 @@ async fn basic_profile_works_on_every_endpoint_and_protocol_with_every_serialize
     let mut combinations = 0;
     for transport in 0..10 {
         for carrier in carriers(transport) {
-            for serializer in Serializer::ALL {
+            for serializer in SPOKEN {
                 basic_profile(&node.target(transport), *carrier, serializer).await;
                 combinations += 1;
             }
         }
     }
-    assert_eq!(combinations, 42);
+    assert_eq!(combinations, 56);
     node.stop().await;
 }
 
 #[tokio::test]
 async fn values_survive_between_every_pair_of_serializers() {
     let node = node().await;
-    for from in Serializer::ALL {
-        for to in Serializer::ALL {
+    for from in SPOKEN {
+        for to in SPOKEN {
             let (mut publisher, _) = Client::join(&node.target(0), Carrier::WebSocket, from).await;
             let (mut subscriber, _) = Client::join(&node.target(3), Carrier::RawSocket, to).await;
             subscribe(&mut subscriber, "com.example.values").await;

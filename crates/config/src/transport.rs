@@ -51,9 +51,9 @@ choice! {
     /// A Flash policy file.
     "flashpolicy" => FlashPolicy(FlashPolicyConfig) = "flashpolicy transport", unsupported();
     /// WebSocket without WAMP that echoes, for conformance tests.
-    "websocket.testee" => WebSocketTestee(Box<TesteeConfig>) = "websocket.testee transport", unsupported();
+    "websocket.testee" => WebSocketTestee(Box<TesteeConfig>) = "websocket.testee transport";
     /// Bytes that are echoed.
-    "stream.testee" => StreamTestee(StreamTesteeConfig) = "stream.testee transport", unsupported();
+    "stream.testee" => StreamTestee(StreamTesteeConfig) = "stream.testee transport";
 }
 
 map! {
@@ -111,7 +111,8 @@ map! {
         /// The ports that are let in; none: all.
         allowed_ports: Vec<u16> = Vec::new() => list(port());
         /// Log more of this transport.
-        debug: bool = false => flag();
+        debug: bool = false => flag(),
+            without_effect("how much is logged is set for the whole node, by --loglevel");
     }
 }
 
@@ -119,10 +120,12 @@ map! {
     /// WebSocket without WAMP that echoes.
     pub struct TesteeConfig = "websocket.testee transport", without = &["max_connections"];
     optional {
-        /// The `ws://` or `wss://` URL shown on the status page.
-        url: Option<String> = None => some(reader::websocket::server_url());
+        /// The `ws://` or `wss://` URL of the server.
+        url: Option<String> = None => some(reader::websocket::server_url()),
+            without_effect("a testee has no status page");
         /// Log more of this transport.
-        debug: bool = false => flag();
+        debug: bool = false => flag(),
+            without_effect("how much is logged is set for the whole node, by --loglevel");
         /// Further settings.
         options: WebSocketOptions = WebSocketOptions::default() => map();
     }
@@ -133,7 +136,8 @@ map! {
     pub struct StreamTesteeConfig = "stream.testee transport", without = &["max_connections"];
     optional {
         /// Log more of this transport.
-        debug: bool = false => flag();
+        debug: bool = false => flag(),
+            without_effect("how much is logged is set for the whole node, by --loglevel");
     }
 }
 

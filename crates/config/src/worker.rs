@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::define::{choice, map};
 use crate::{
     ContainerComponent, ContainerRestart, ContainerShutdown, GuestWorker, Manhole, ProxyWorker, Realm,
-    RouterComponent, TesteeTransport, Transport,
+    RouterComponent, TesteeConfig, TesteeTransport, Transport, TransportProtocol, WebSocketConfig,
 };
 
 choice! {
@@ -22,8 +22,7 @@ choice! {
     "guest" => Guest(Box<GuestWorker>) = "guest worker",
         unsupported_but("run the program as a process of its own that connects to a transport");
     /// A WebSocket server without WAMP that echoes, for conformance tests.
-    "websocket-testee" => WebSocketTestee(Box<TesteeWorker>) = "websocket-testee worker",
-        unsupported_but("leave it out");
+    "websocket-testee" => WebSocketTestee(Box<TesteeWorker>) = "websocket-testee worker";
     /// Transports whose sessions are relayed to routers.
     "proxy" => Proxy(Box<ProxyWorker>) = "proxy worker",
         unsupported_but("let clients connect to the router's transports directly");
@@ -133,6 +132,29 @@ map! {
         id: String = String::new() => id("worker", |ids| &ids.worker, false);
         /// Further settings.
         options: WorkerOptions = WorkerOptions::default() => map_as("websocket-testee worker options");
+    }
+}
+
+impl TesteeWorker {
+    /// The same as a router without realms, whose one transport is a `websocket.testee` without limit.
+    pub fn as_router(&self) -> RouterWorker {
+        let TesteeTransport { endpoint, id, websocket, place, .. } = self.transport.clone();
+        let WebSocketConfig { url, debug, options, .. } = websocket;
+        let testee = TesteeConfig { url, debug, options, place: place.clone() };
+        let transport = Transport {
+            endpoint,
+            id,
+            max_connections_written: Some(usize::MAX),
+            protocol: TransportProtocol::WebSocketTestee(Box::new(testee)),
+            place,
+        };
+        RouterWorker {
+            id: self.id.clone(),
+            options: self.options.clone(),
+            transports: vec![transport],
+            place: self.place.clone(),
+            ..RouterWorker::default()
+        }
     }
 }
 

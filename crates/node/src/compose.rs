@@ -5,7 +5,7 @@ mod settings;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use transom_base::{BoxFuture, ConnInfo, ConnectionHandler};
+use transom_base::{BoxFuture, ConnInfo, ConnectionHandler, StreamTestee};
 use transom_config::{
     AuthConfig, RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
     WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
@@ -18,7 +18,7 @@ use transom_rawsocket::RawSocket;
 use transom_router::Router;
 use transom_wamp::RouterPort;
 use transom_web::{JsonSettings, JsonValue, NodeInfo, NodeInfoSettings, Redirect, StaticFiles};
-use transom_websocket::WampWebSocket;
+use transom_websocket::{WampWebSocket, WebSocketTestee};
 
 use crate::facts::{NodeStatus, PageFacts};
 use crate::{StartError, summary};
@@ -60,10 +60,12 @@ impl Composer<'_> {
                 ))
             }
             TransportProtocol::Universal(config) => self.universal(config)?,
-            TransportProtocol::Mqtt(_)
-            | TransportProtocol::FlashPolicy(_)
-            | TransportProtocol::WebSocketTestee(_)
-            | TransportProtocol::StreamTestee(_) => {
+            TransportProtocol::WebSocketTestee(config) => {
+                let timeout = config.options.open_handshake_timeout;
+                Arc::new(WebSocketTestee::new(settings::testee(config), timeout))
+            }
+            TransportProtocol::StreamTestee(_) => Arc::new(StreamTestee),
+            TransportProtocol::Mqtt(_) | TransportProtocol::FlashPolicy(_) => {
                 let type_name = transport.protocol.type_name();
                 return Err(StartError::unsupported(&transport.place, "transport", type_name));
             }

@@ -22,6 +22,7 @@ use transom_endpoint::{Accepting, SocketId, UnixReplacement};
 use transom_router::Router;
 
 use crate::endpoints::{self, Bound};
+use crate::running::as_run;
 use crate::{RunningNode, RunningTransport, StartError};
 use plan::{Plan, TransportStep, WorkerStep, transports, without_transport};
 pub(crate) use words::counted;
@@ -105,7 +106,7 @@ impl RunningNode {
     /// # Errors
     /// What cannot be had. The node then goes on as it was.
     pub async fn reload(&mut self, new: &Node) -> Result<Applied, ReloadError> {
-        Self::can_run(new)?;
+        let new = &as_run(new)?;
         let plan = Plan::between(&self.config, new);
         let routers = self.routers_of(new, &plan);
         let preparing = Deadline::after(PREPARE_TIMEOUT).run(self.prepare(new, &plan, &routers)).await;

@@ -19,6 +19,20 @@ use crate::facts::{NodeStatus, Serving};
 use crate::reload::plan::{routers, transports};
 use crate::{StartError, Summary};
 
+/// A node as it runs: with routers only. A testee is one without realms.
+///
+/// # Errors
+///
+/// This release does not run one of its workers.
+pub(crate) fn as_run(node: &Node) -> Result<Node, StartError> {
+    let worker = |worker: &Worker| match worker {
+        Worker::Router(_) => Ok(worker.clone()),
+        Worker::WebSocketTestee(testee) => Ok(Worker::Router(Box::new(testee.as_router()))),
+        other => Err(StartError::unsupported(other.place(), "worker", other.type_name())),
+    };
+    Ok(Node { workers: node.workers.iter().map(worker).collect::<Result<_, _>>()?, ..node.clone() })
+}
+
 /// How long connections may take to notice that they are cut.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -112,12 +126,12 @@ impl RunningNode {
     ///
     /// As [`start`](Self::start).
     pub async fn start_with(node: &Node, inherited: Inherited) -> Result<Self, StartError> {
-        Self::can_run(node)?;
+        let node = as_run(node)?;
         let (drain, _watch) = Drain::new();
         let mut running = RunningNode {
             config: node.clone(),
             drain,
-            routers: routers(node).map(|worker| Router::new(&worker.realms)).collect(),
+            routers: routers(&node).map(|worker| Router::new(&worker.realms)).collect(),
             transports: Vec::new(),
             listening: Vec::new(),
             retired: Vec::new(),
@@ -127,7 +141,7 @@ impl RunningNode {
             accepting: JoinSet::new(),
         };
         let mut ready = Vec::new();
-        for ((number, transport), router) in transports(node).map(|t| (t, running.routers.get(t.0))) {
+        for ((number, transport), router) in transports(&node).map(|t| (t, running.routers.get(t.0))) {
             let Some(router) = router else { continue };
             match running.ready(transport, router).await {
                 Ok((accepting, bound)) => ready.push((number, transport, accepting, bound)),
@@ -140,7 +154,7 @@ impl RunningNode {
             }
         }
         for (number, transport, accepting, bound) in ready {
-            let worker = routers(node).nth(number).map_or("", |worker| &worker.id);
+            let worker = routers(&node).nth(number).map_or("", |worker| &worker.id);
             let addresses = bound.listener.bound();
             running.transports.push(RunningTransport::new(worker, transport, addresses, &accepting));
             let listening = running.listen(bound, accepting);
@@ -148,16 +162,6 @@ impl RunningNode {
         }
         running.publish();
         Ok(running)
-    }
-
-    /// Whether this release runs all workers of a node.
-    pub(crate) fn can_run(node: &Node) -> Result<(), StartError> {
-        for worker in &node.workers {
-            if !matches!(worker, Worker::Router(_)) {
-                return Err(StartError::unsupported(worker.place(), "worker", worker.type_name()));
-            }
-        }
-        Ok(())
     }
 
     async fn ready(

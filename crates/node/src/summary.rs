@@ -53,10 +53,9 @@ fn urls(protocol: &TransportProtocol, bound: &BoundAddr) -> Vec<(&'static str, S
         TransportProtocol::WebSocket(_) => (false, false),
         TransportProtocol::RawSocket(_) => (true, false),
         TransportProtocol::Web(_) => (false, true),
-        TransportProtocol::Mqtt(_)
-        | TransportProtocol::FlashPolicy(_)
-        | TransportProtocol::WebSocketTestee(_)
-        | TransportProtocol::StreamTestee(_) => (false, false),
+        TransportProtocol::WebSocketTestee(_) => return vec![("Echo", url("ws", bound, "/"))],
+        TransportProtocol::StreamTestee(_) => return vec![("Echo", url("tcp", bound, ""))],
+        TransportProtocol::Mqtt(_) | TransportProtocol::FlashPolicy(_) => (false, false),
         TransportProtocol::Universal(universal) => (universal.rawsocket.is_some(), universal.web.is_some()),
     };
     if rawsocket {

@@ -1,12 +1,13 @@
 //! The keys of WebSocket.
 
 use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use transom_tests::{Carrier, TestNode};
 
 use crate::support::{
-    CLOSE, PING, SUBPROTOCOL, UPGRADE, VERSION, WEBSOCKET_PLACES, Ws, closed_after, get, hello, join_by,
-    websocket, websocket_everywhere, whole_seconds,
+    CLOSE, PING, SUBPROTOCOL, UPGRADE, VERSION, WEBSOCKET_PLACES, Ws, closed_after, get, hello, join_by, tcp,
+    websocket, websocket_everywhere, whole_seconds, with,
 };
 
 /// The status of an upgrade with one more header.
@@ -308,4 +309,74 @@ async fn hello_timeout_when_written_is_the_time_for_hello() {
         assert!(ws.close_code().await.is_some());
         assert_eq!(whole_seconds(start), seconds);
     }
+}
+
+/// The extensions that are agreed on when a client offers these.
+async fn agreed(deflate: Json, offer: &str) -> Option<String> {
+    let node = websocket(json!({"compression": {"deflate": deflate}})).await;
+    let offer = format!("Sec-WebSocket-Extensions: {offer}\r\n");
+    let (status, ws) = Ws::ask(&node.target(0), &[UPGRADE, VERSION, SUBPROTOCOL, &offer].concat()).await;
+    assert_eq!(status, 101, "{}", ws.head);
+    let header = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-extensions").then(|| value.to_owned())
+    };
+    ws.head.lines().find_map(header)
+}
+
+#[tokio::test]
+async fn deflate_when_written_is_agreed_on_and_only_then() {
+    assert_eq!(agreed(json!({}), "permessage-deflate").await.as_deref(), Some("permessage-deflate"));
+    let node = websocket(json!({})).await;
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    let (status, ws) = Ws::ask(&node.target(0), &[UPGRADE, VERSION, SUBPROTOCOL, offer].concat()).await;
+    assert!(status == 101 && !ws.head.to_ascii_lowercase().contains("extensions"), "{}", ws.head);
+}
+
+#[tokio::test]
+async fn windows_of_deflate_when_written_are_asked_for_and_told() {
+    let without = json!({"request_no_context_takeover": true});
+    assert_eq!(agreed(without.clone(), "permessage-deflate").await, None, "the client did not offer it");
+    let answer = agreed(without, "permessage-deflate; client_no_context_takeover").await.unwrap();
+    assert!(answer.contains("client_no_context_takeover"), "{answer}");
+    let smaller = json!({"request_max_window_bits": 10});
+    assert_eq!(agreed(smaller.clone(), "permessage-deflate").await, None, "the client did not offer it");
+    let answer = agreed(smaller, "permessage-deflate; client_max_window_bits").await.unwrap();
+    assert!(answer.contains("client_max_window_bits=10"), "{answer}");
+    let answer = agreed(json!({"no_context_takeover": true}), "permessage-deflate").await.unwrap();
+    assert!(answer.contains("server_no_context_takeover"), "{answer}");
+    let ours = json!({"max_window_bits": 10});
+    let answer = agreed(ours.clone(), "permessage-deflate; server_max_window_bits=12").await.unwrap();
+    assert!(answer.contains("server_max_window_bits=10"), "{answer}");
+    assert_eq!(agreed(ours, "permessage-deflate").await.as_deref(), Some("permessage-deflate"));
+}
+
+#[tokio::test]
+async fn testee_when_configured_sends_messages_back_with_its_options() {
+    let config = json!({"url": "ws://example.com/here", "options": {"max_message_size": 1000}});
+    let transport = with(json!({"type": "websocket.testee", "endpoint": tcp(0)}), &config);
+    let inner = with(json!({"type": "websocket", "endpoint": tcp(1)}), &config);
+    let worker = json!({"type": "websocket-testee", "id": "echo", "transport": inner});
+    let node = TestNode::start_workers(json!([{"type": "router", "transports": [transport]}, worker])).await;
+    for place in 0..2 {
+        let (status, mut ws) = Ws::ask(&node.target(place), &[UPGRADE, VERSION].concat()).await;
+        assert_eq!(status, 101);
+        ws.send(0x01, Some([1, 2, 3, 4]), &[b'h' ^ 1]).await;
+        ws.send(0x80, Some([1, 2, 3, 4]), &[b'i' ^ 1]).await;
+        let echo = ws.frame().await.unwrap();
+        assert_eq!((echo.opcode, &echo.payload[..]), (1, &b"hi"[..]));
+        ws.send(0x82, Some([0; 4]), &[0; 1001]).await;
+        assert_eq!(ws.close_code().await, Some(1009));
+    }
+}
+
+#[tokio::test]
+async fn stream_testee_when_configured_sends_octets_back() {
+    let node = TestNode::start(json!([{"type": "stream.testee", "endpoint": tcp(0)}])).await;
+    let mut io = node.target(0).connect().await;
+    io.write_all(b"\x00any octets\xff").await.unwrap();
+    io.shutdown().await.unwrap();
+    let mut echo = Vec::new();
+    io.read_to_end(&mut echo).await.unwrap();
+    assert_eq!(echo, b"\x00any octets\xff");
 }

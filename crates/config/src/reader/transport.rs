@@ -333,6 +333,7 @@ pub(crate) fn check_testee(_: &mut TesteeTransport, map: &Map<'_>) {
     for key in ["auth", "cookie", "serializers"] {
         map.ignored(Severity::Warning, key, "a testee speaks no WAMP");
     }
+    map.ignored(Severity::Note, "url", "a testee has no status page");
     map.ignored(Severity::Warning, "max_connections", "a worker of this type is not limited");
 }
 

@@ -55,7 +55,7 @@ fn finding_when_added_later() {
 
 #[test]
 fn unsupported_when_checked_and_when_started() {
-    let loaded = transport(r#"{"type": "stream.testee", "endpoint": {"type": "tcp", "port": 1}}"#);
+    let loaded = transport(r#"{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 1}}"#);
     assert!(!loaded.findings.has_errors() && loaded.findings.refuse_start());
     assert_eq!(loaded.node.as_ref().map(|node| node.workers[0].transports().len()), Some(1));
     let finding = loaded.findings.iter().next().unwrap();
@@ -75,8 +75,8 @@ fn protection_when_not_built() {
         loaded.node.unwrap().workers.remove(0)
     };
     let transports = |text: &str| left_out(&format!(r#""transports": [{text}]"#));
-    let testee = transports(r#"{"type": "stream.testee", "endpoint": {"type": "tcp", "port": 1}}"#);
-    assert!(testee.transports().is_empty());
+    let policy = transports(r#"{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 1}}"#);
+    assert!(policy.transports().is_empty());
     let onion = r#"{"type": "onion", "port": 1, "private_key_file": "k", "embedded": true}"#;
     let onion = transports(&format!(r#"{{"type": "rawsocket", "endpoint": {onion}}}"#));
     assert!(onion.transports().is_empty());

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use transom_config::{
-    Deflate, RawSocketConfig, Serializer as Configured, StaticConfig, WebConfig, WebSocketConfig,
-    WebSocketOptions,
+    Deflate, RawSocketConfig, Serializer as Configured, StaticConfig, TesteeConfig, WebConfig,
+    WebSocketConfig, WebSocketOptions,
 };
 use transom_http::HttpSettings;
 use transom_rawsocket::MaxLength;
@@ -33,6 +33,18 @@ pub(super) fn rawsocket(config: &RawSocketConfig) -> transom_rawsocket::Settings
 }
 
 pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
+    WebSocketSettings {
+        serializers: serializers(&config.serializers),
+        url: config.url.clone(),
+        ..options(&config.options)
+    }
+}
+
+pub(super) fn testee(config: &TesteeConfig) -> WebSocketSettings {
+    options(&config.options)
+}
+
+fn options(configured: &WebSocketOptions) -> WebSocketSettings {
     // Every field by name: a new option must be given its place here, or the compiler complains.
     let WebSocketOptions {
         allowed_origins,
@@ -68,10 +80,8 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         enable_flash_policy: _,
         flash_policy: _,
         place: _,
-    } = config.options.clone();
+    } = configured.clone();
     WebSocketSettings {
-        serializers: serializers(&config.serializers),
-        url: config.url.clone(),
         allowed_origins,
         allow_null_origin,
         external_port,
@@ -97,6 +107,7 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         hello_timeout,
         max_send_queue,
         compression: compression.deflate.as_ref().map(deflate),
+        ..WebSocketSettings::default()
     }
 }
 
