@@ -19,6 +19,7 @@ mod rewind;
 mod scope;
 mod stream;
 mod testee;
+mod timestamp;
 pub mod wake;
 
 pub use clock::{Clock, SystemClock};
@@ -37,3 +38,4 @@ pub use rewind::Rewind;
 pub use scope::{ConnId, ConnScope, Counters};
 pub use stream::{Connection, Stream};
 pub use testee::StreamTestee;
+pub use timestamp::Timestamp;

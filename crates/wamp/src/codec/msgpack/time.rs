@@ -1,5 +1,7 @@
 //! The one extension type that MessagePack defines: timestamps.
 
+use transom_base::Timestamp;
+
 /// The type number of timestamps.
 const TIMESTAMP: i8 = -1;
 
@@ -9,20 +11,7 @@ pub(super) fn rfc3339(kind: i8, data: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let (seconds, nanos) = parts(data)?;
-    if nanos > 999_999_999 {
-        return None;
-    }
-    let days = seconds.div_euclid(86_400);
-    let time = seconds.rem_euclid(86_400);
-    let (year, month, day) = date(days)?;
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    if nanos != 0 {
-        let digits = format!(".{nanos:09}");
-        text.push_str(digits.trim_end_matches('0'));
-    }
-    text.push('Z');
-    Some(text.into_bytes())
+    Some(Timestamp::new(seconds, nanos)?.to_string().into_bytes())
 }
 
 /// Seconds since 1970 and nanoseconds.
@@ -39,25 +28,6 @@ fn parts(data: &[u8]) -> Option<(i64, u32)> {
     }
     let (nanos, seconds) = data.split_first_chunk::<4>()?;
     Some((i64::from_be_bytes(*seconds.first_chunk()?), u32::from_be_bytes(*nanos)))
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-fn date(days: i64) -> Option<(i64, i64, i64)> {
-    // The years 0 to 9999.
-    if !(-719_528..=2_932_896).contains(&days) {
-        return None;
-    }
-    // Counted from 0000-03-01, so that the leap day ends the year, in cycles of 400 years.
-    let days = days + 719_468;
-    let cycle = days.div_euclid(146_097);
-    let of_cycle = days.rem_euclid(146_097);
-    let year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + cycle * 400 + i64::from(month <= 2);
-    Some((year, month, day))
 }
 
 #[cfg(test)]
