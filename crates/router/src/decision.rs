@@ -10,7 +10,7 @@ pub(crate) struct Decision {
 }
 
 /// What needs permission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Call,
     Register,
@@ -46,7 +46,18 @@ impl Decision {
 }
 
 impl Action {
+    /// As authorizers are told.
     pub(crate) fn name(self) -> &'static str {
+        match self {
+            Action::Call => "call",
+            Action::Register => "register",
+            Action::Publish => "publish",
+            Action::Subscribe => "subscribe",
+        }
+    }
+
+    /// In a sentence, before a URI.
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Action::Call => "call",
             Action::Register => "register",

@@ -1,33 +1,36 @@
-//! One event on its way to the subscribers of its topic. It is encoded once for each serializer they use, before the
-//! topic's lock is taken, and offered to all of them under its read lock.
+//! One event on its way to the subscribers of its topic and of the patterns that match it. It is encoded once for each
+//! serializer they use, before the topic's lock is taken, and offered to all of them under its read lock.
 //!
 //! A fan-out that is longer than the realm's chunk size lets go of the lock between chunks and is continued from where
 //! it was; its publisher is not read from meanwhile, so that its events stay in order. The same holds for one that
-//! waits for subscribers of a role with the policy `push-back`.
+//! waits for subscribers of a role with the policy `push-back`; everybody else has got the event before.
+
+mod encoded;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 use transom_config::SlowConsumer;
-use transom_wamp::{Class, Encoded, Encoder, Id, Message, Offered, Outgoing, Prepared, Serializer};
+use transom_wamp::{Class, Encoded, Id, Match, Message, Offered, Outgoing, Prepared, Serializer, Text};
 
 use crate::broker::{Subscriber, Topic};
 use crate::filter::Filter;
+use crate::index::Found;
+use crate::meta::MetaEvent;
 use crate::realm::Realm;
 use crate::scratch;
 use crate::session::Session;
 use crate::sync::atomic::Ordering;
-
-const SERIALIZERS: usize = Serializer::ALL.len();
+use encoded::{Frames, Ready};
 
 pub(crate) struct Fanout {
     event: Message,
-    /// Kept only from one chunk to the next.
-    frames: Option<Box<Frames>>,
+    /// What transports prepared of the event for one topic.
     prepared: Prepared,
     way: Way,
+    /// Only where it does not reach everybody at once, or goes to patterns too.
+    more: Option<Box<More>>,
 }
 
 /// Whom the event goes to, and how far it has come.
@@ -35,13 +38,44 @@ struct Way {
     topic: Arc<Topic>,
     /// The publisher, where it does not get its own event.
     except: Option<Id>,
-    filter: Option<Box<Filter>>,
+    filter: Option<Arc<Filter>>,
     /// The number of the subscriber to continue with.
     next: u64,
     /// Subscribers from this number on came after the event; none = not begun.
     end: Option<u64>,
+}
+
+/// What there is beside the way to the subscribers of one topic.
+#[derive(Default)]
+struct More {
+    /// The encoded event, kept from one chunk to the next.
+    frames: Option<Box<Frames>>,
     /// Those whose role asks the publisher to wait.
     blocked: Vec<(u64, Arc<Session>)>,
+    /// What the event was published to; patterns are told.
+    uri: Text,
+    /// Patterns that are still to come.
+    rest: Found<Topic>,
+    /// Topics and patterns whose subscribers have all been looked at, some of which are waited for.
+    waiting: Vec<Waiting>,
+    /// The event is about the realm itself: what follows from it is noted and published by whoever publishes it.
+    about_itself: bool,
+}
+
+/// Subscribers of one topic that are waited for.
+struct Waiting {
+    topic: Arc<Topic>,
+    frames: Box<Frames>,
+    prepared: Prepared,
+    blocked: Vec<(u64, Arc<Session>)>,
+}
+
+/// The event as it goes to the subscribers of one topic.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    topic: &'a Topic,
+    frames: &'a Frames,
+    prepared: &'a Prepared,
 }
 
 /// Where a fan-out is after a chunk.
@@ -51,36 +85,16 @@ pub(crate) enum Progress {
     Done,
     /// Some are left, or waited for.
     Unfinished,
-    /// The topic is not in use any more; nothing happened.
-    Dead,
 }
 
 /// Why the topic's lock was let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopped {
+    /// The topic is not in use any more; nothing happened.
     Dead,
     End,
     Chunk,
     Missing(Serializer),
-}
-
-/// An event in each serializer that its subscribers use, in memory of its own.
-type Frames = [Option<Frame>; SERIALIZERS];
-
-/// An encoded event in memory of its own.
-struct Frame {
-    head: Box<[u8]>,
-    body: Bytes,
-    tail: &'static [u8],
-}
-
-/// An event as far as it is encoded.
-struct Ready<'a>([Slot<'a>; SERIALIZERS]);
-
-enum Slot<'a> {
-    Not(&'a mut Encoder),
-    Is(Encoded<'a>),
-    /// Only while it changes.
-    Between,
 }
 
 /// What is done after the lock is released.
@@ -93,61 +107,37 @@ enum Effect {
 
 type Effects = SmallVec<[Effect; 2]>;
 
-impl<'a> Ready<'a> {
-    fn new(encoders: &'a mut [Encoder; SERIALIZERS], frames: Option<&'a Frames>) -> Self {
-        let mut slots = encoders.each_mut().map(Slot::Not);
-        for (slot, frame) in slots.iter_mut().zip(frames.into_iter().flatten()) {
-            if let Some(frame) = frame {
-                *slot = Slot::Is(frame.encoded());
-            }
-        }
-        Ready(slots)
-    }
-
-    fn encode(&mut self, serializer: Serializer, event: &'a Message) {
-        let Some(slot) = self.0.get_mut(serializer as usize) else { return };
-        *slot = match std::mem::replace(slot, Slot::Between) {
-            Slot::Not(encoder) => Slot::Is(encoder.encode(serializer, event)),
-            encoded => encoded,
-        };
-    }
-
-    fn get(&self, serializer: Serializer) -> Option<Encoded<'a>> {
-        match self.0.get(serializer as usize) {
-            Some(Slot::Is(encoded)) => Some(*encoded),
-            _ => None,
-        }
-    }
-
-    fn keep(&self) -> Box<Frames> {
-        let keep = |serializer| {
-            let Encoded { head, body, tail } = self.get(serializer)?;
-            Some(Frame { head: head.into(), body: body.clone(), tail })
-        };
-        Box::new(Serializer::ALL.map(keep))
-    }
-}
-
-impl Frame {
-    fn encoded(&self) -> Encoded<'_> {
-        Encoded { head: &self.head, body: &self.body, tail: self.tail }
-    }
-}
-
 impl Fanout {
+    /// An event, with the subscription of its topic.
     #[inline]
     pub(crate) fn new(
         topic: Arc<Topic>,
         event: Message,
         except: Option<Id>,
-        filter: Option<Box<Filter>>,
+        filter: Option<Arc<Filter>>,
     ) -> Self {
-        let way = Way { topic, except, filter, next: 0, end: None, blocked: Vec::new() };
-        Fanout { event, frames: None, prepared: Prepared::default(), way }
+        let way = Way { topic, except, filter, next: 0, end: None };
+        Fanout { event, prepared: Prepared::default(), way, more: None }
     }
 
-    pub(crate) fn topic(&self) -> &Arc<Topic> {
-        &self.way.topic
+    /// The event goes to these patterns too; its first topic may be one as well. Only the event for patterns names what
+    /// it was published to.
+    pub(crate) fn also(mut self, uri: &Text, mut rest: Found<Topic>) -> Self {
+        if !rest.is_empty() || self.way.topic.matching != Match::Exact {
+            // Taken from the end.
+            rest.reverse();
+            let more = self.more.get_or_insert_default();
+            more.uri = uri.clone();
+            more.rest = rest;
+            self.name();
+        }
+        self
+    }
+
+    /// The event is one of the meta API.
+    pub(crate) fn about_itself(mut self) -> Self {
+        self.more.get_or_insert_default().about_itself = true;
+        self
     }
 
     #[inline]
@@ -155,102 +145,192 @@ impl Fanout {
         self.way.topic
     }
 
-    /// The same event for the topic that took the place of one that is [`Progress::Dead`].
-    pub(crate) fn restart(&mut self, topic: Arc<Topic>) {
+    /// Delivers one chunk.
+    #[inline]
+    pub(crate) fn step(&mut self, realm: &Realm) -> Progress {
+        let mut left = realm.chunk();
+        match self.deliver(realm, &mut left) {
+            Stopped::End if self.more.is_none() => Progress::Done,
+            stopped => self.go_on(realm, stopped, left),
+        }
+    }
+
+    /// What follows when an event has not reached everybody at once.
+    #[cold]
+    fn go_on(&mut self, realm: &Realm, mut stopped: Stopped, mut left: usize) -> Progress {
+        loop {
+            let another = match stopped {
+                Stopped::Dead => self.replace_dead(realm) || self.next_topic(),
+                Stopped::End => self.next_topic(),
+                Stopped::Chunk | Stopped::Missing(_) => return Progress::Unfinished,
+            };
+            if !another {
+                let nobody_waits = |more: &More| more.blocked.is_empty() && more.waiting.is_empty();
+                let done = self.more.as_deref().is_none_or(nobody_waits);
+                return if done { Progress::Done } else { Progress::Unfinished };
+            }
+            if left == 0 {
+                return Progress::Unfinished;
+            }
+            stopped = self.deliver(realm, &mut left);
+        }
+    }
+
+    /// Goes to the topic that took the place of one that is dead, if there is one. Patterns were looked up just now:
+    /// who took the place of one came after the event.
+    fn replace_dead(&mut self, realm: &Realm) -> bool {
+        let dead = &self.way.topic;
+        // It counts as seen.
+        self.way.end = Some(self.way.next);
+        if dead.matching != Match::Exact {
+            return false;
+        }
+        realm.remove_topic(dead);
+        let Some(topic) = realm.topics.get(&dead.uri) else { return false };
+        self.begin(topic);
+        true
+    }
+
+    /// Goes to the next pattern, if there is one.
+    fn next_topic(&mut self) -> bool {
+        let Some(more) = &mut self.more else { return false };
+        let Some(next) = more.rest.pop() else { return false };
+        if let Some(frames) = more.frames.take()
+            && !more.blocked.is_empty()
+        {
+            let blocked = std::mem::take(&mut more.blocked);
+            let (topic, prepared) = (self.way.topic.clone(), std::mem::take(&mut self.prepared));
+            more.waiting.push(Waiting { topic, frames, prepared, blocked });
+        }
+        self.begin(next);
+        self.name();
+        true
+    }
+
+    fn begin(&mut self, topic: Arc<Topic>) {
         if let Message::Event(event) = &mut self.event {
             event.subscription = topic.id;
         }
+        if let Some(more) = &mut self.more {
+            more.frames = None;
+        }
         self.prepared = Prepared::default();
         self.way.topic = topic;
+        self.way.next = 0;
+        self.way.end = None;
     }
 
-    /// Delivers one chunk.
-    pub(crate) fn step(&mut self, realm: &Realm) -> Progress {
+    /// Names the topic in the event, for subscribers of patterns.
+    fn name(&mut self) {
+        if let (Message::Event(event), Some(more)) = (&mut self.event, &self.more)
+            && self.way.topic.matching != Match::Exact
+        {
+            event.details.topic = Some(more.uri.clone());
+        }
+    }
+
+    /// Whether all subscribers were looked at.
+    fn has_seen_all(&self) -> bool {
+        self.way.end == Some(self.way.next) && self.more.as_ref().is_none_or(|more| more.rest.is_empty())
+    }
+
+    /// Offers the event to the subscribers of one topic, as far as the chunk goes.
+    #[inline]
+    fn deliver(&mut self, realm: &Realm, left: &mut usize) -> Stopped {
         let mut effects = Effects::new();
-        let Fanout { event, frames, prepared, way } = self;
-        let kept = frames.take();
-        let progress = scratch::events(|encoders| {
+        let Fanout { event, prepared, way, more } = self;
+        let kept = more.as_mut().and_then(|more| more.frames.take());
+        let stopped = scratch::events(|encoders| {
             let mut ready = Ready::new(encoders, kept.as_deref());
             for serializer in Serializer::ALL {
                 if way.topic.uses(serializer) {
                     ready.encode(serializer, event);
                 }
             }
-            let mut left = realm.chunk();
             let stopped = loop {
-                match way.offer(&ready, prepared, &mut left, &mut effects) {
+                match way.offer(&ready, prepared, left, more, &mut effects) {
                     // Somebody with another serializer came at this moment.
                     Stopped::Missing(serializer) => ready.encode(serializer, event),
                     stopped => break stopped,
                 }
             };
-            match stopped {
-                Stopped::Dead => Progress::Dead,
-                Stopped::End if way.blocked.is_empty() => Progress::Done,
-                Stopped::End | Stopped::Chunk | Stopped::Missing(_) => {
-                    *frames = Some(ready.keep());
-                    Progress::Unfinished
-                }
+            if stopped == Stopped::Chunk || more.as_ref().is_some_and(|more| !more.blocked.is_empty()) {
+                more.get_or_insert_default().frames = Some(ready.keep());
             }
+            stopped
         });
-        run(effects, realm);
-        progress
+        self.run(effects, realm);
+        stopped
     }
 
     /// Goes on after [`Progress::Unfinished`]; one chunk for each call.
     pub(crate) fn poll(&mut self, realm: &Realm, cx: &mut Context<'_>) -> Poll<()> {
-        if self.way.end != Some(self.way.next)
-            && self.step(realm) == Progress::Unfinished
-            && self.way.end != Some(self.way.next)
-        {
+        if !self.has_seen_all() && self.step(realm) == Progress::Unfinished && !self.has_seen_all() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let mut effects = Effects::new();
-        let mut blocked = std::mem::take(&mut self.way.blocked);
-        blocked.retain(|(number, session)| {
+        let mut pending = false;
+        self.retry(&mut effects, |number, session, on, effects| {
             if session.sink.poll_room(cx).is_pending() {
-                return true;
+                pending = true;
+                return false;
             }
-            if self.offer_again(*number, session.serializer, &mut effects) == Delivered::Blocked {
+            if offer_again(on, number, session, effects) == Delivered::Blocked {
                 // Others were faster; ask for the next room.
                 if session.sink.poll_room(cx).is_ready() {
                     cx.waker().wake_by_ref();
                 }
-                return true;
+                pending = true;
+                return false;
             }
-            false
+            true
         });
-        self.way.blocked = blocked;
-        run(effects, realm);
-        if self.way.blocked.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        self.run(effects, realm);
+        if pending { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Delivers the rest at once, because the publisher leaves; who has no room now does not get it.
     pub(crate) fn finish(mut self, realm: &Realm) {
-        while self.way.end != Some(self.way.next) && self.step(realm) == Progress::Unfinished {}
-        let mut effects = Effects::new();
-        for (number, session) in std::mem::take(&mut self.way.blocked) {
-            if self.offer_again(number, session.serializer, &mut effects) == Delivered::Blocked {
-                effects.push(Effect::Lags(session));
-            }
+        while !self.has_seen_all() {
+            self.step(realm);
         }
-        run(effects, realm);
+        let mut effects = Effects::new();
+        self.retry(&mut effects, |number, session, on, effects| {
+            if offer_again(on, number, session, effects) == Delivered::Blocked {
+                effects.push(Effect::Lags(session.clone()));
+            }
+            true
+        });
+        self.run(effects, realm);
     }
 
-    fn offer_again(&self, number: u64, serializer: Serializer, effects: &mut Effects) -> Delivered {
-        let Some(Some(frame)) = self.frames.as_deref().and_then(|frames| frames.get(serializer as usize))
-        else {
-            return Delivered::Settled;
-        };
-        let subscribers = self.way.topic.subscribers.read();
-        match subscribers.list.binary_search_by_key(&number, |subscriber| subscriber.number) {
-            Ok(at) => match subscribers.list.get(at) {
-                Some(subscriber) => deliver(subscriber, frame.encoded(), &self.prepared, effects),
-                None => Delivered::Settled,
-            },
-            // It has unsubscribed.
-            Err(_) => Delivered::Settled,
+    /// Tries again those who are waited for; `settled` says of each whether it is waited for no longer.
+    fn retry(
+        &mut self,
+        effects: &mut Effects,
+        mut settled: impl FnMut(u64, &Arc<Session>, On<'_>, &mut Effects) -> bool,
+    ) {
+        let Some(more) = &mut self.more else { return };
+        if let Some(frames) = more.frames.as_deref() {
+            let on = On { topic: &self.way.topic, frames, prepared: &self.prepared };
+            more.blocked.retain(|(number, session)| !settled(*number, session, on, effects));
+        }
+        more.waiting.retain_mut(|Waiting { topic, frames, prepared, blocked }| {
+            let on = On { topic, frames, prepared };
+            blocked.retain(|(number, session)| !settled(*number, session, on, effects));
+            !blocked.is_empty()
+        });
+    }
+
+    /// Counts and says what happened. Each row of dropped events makes one line at its beginning and one at its end.
+    #[inline]
+    fn run(&self, effects: Effects, realm: &Realm) {
+        if !effects.is_empty() {
+            run_all(effects, realm);
+            if !self.more.as_ref().is_some_and(|more| more.about_itself) {
+                realm.meta.publish(realm);
+            }
         }
     }
 }
@@ -262,6 +342,7 @@ impl Way {
         ready: &Ready<'_>,
         prepared: &Prepared,
         left: &mut usize,
+        more: &mut Option<Box<More>>,
         effects: &mut Effects,
     ) -> Stopped {
         let subscribers = self.topic.subscribers.read();
@@ -289,7 +370,8 @@ impl Way {
                     return Stopped::Missing(subscriber.serializer);
                 };
                 if deliver(subscriber, message, prepared, effects) == Delivered::Blocked {
-                    self.blocked.push((subscriber.number, subscriber.session.clone()));
+                    let waiting = (subscriber.number, subscriber.session.clone());
+                    more.get_or_insert_default().blocked.push(waiting);
                 }
             }
             *left -= 1;
@@ -335,27 +417,33 @@ fn deliver(
     Delivered::Settled
 }
 
-/// Counts and says what happened. Each row of dropped events makes one line at its beginning and one at its end.
-#[inline]
-fn run(effects: Effects, realm: &Realm) {
-    if !effects.is_empty() {
-        run_all(effects, realm);
+/// Offers an event once more to one subscriber, if it is still there.
+fn offer_again(on: On<'_>, number: u64, session: &Session, effects: &mut Effects) -> Delivered {
+    let On { topic, frames, prepared } = on;
+    let Some(Some(frame)) = frames.get(session.serializer as usize) else { return Delivered::Settled };
+    let subscribers = topic.subscribers.read();
+    match subscribers.find(number).and_then(|at| subscribers.list.get(at)) {
+        Some(subscriber) => deliver(subscriber, frame.encoded(), prepared, effects),
+        // It has unsubscribed.
+        None => Delivered::Settled,
     }
 }
 
 #[cold]
 fn run_all(effects: Effects, realm: &Realm) {
     for effect in effects {
-        match &effect {
+        match effect {
             Effect::Recovers(session) => {
                 if let Some(dropped) = session.recovers() {
                     tracing::info!(session = %session.id, dropped, "a subscriber takes events again");
+                    realm.meta.note(|| MetaEvent::Slow(session, Some(dropped)));
                 }
                 continue;
             }
             Effect::Lags(session) => {
                 if session.lags() {
                     tracing::info!(session = %session.id, "dropping events for a subscriber that is too slow");
+                    realm.meta.note(|| MetaEvent::Slow(session, None));
                 }
             }
             Effect::Disconnect(session) => {

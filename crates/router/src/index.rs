@@ -128,11 +128,4 @@ impl<T> Patterns<T> {
         let trees = self.trees.read();
         trees.prefix.longest(uri.as_bytes()).or_else(|| trees.wildcard.best(uri.as_bytes())).cloned()
     }
-
-    /// Everything.
-    pub(crate) fn for_each(&self, mut see: impl FnMut(&Arc<T>)) {
-        let trees = self.trees.read();
-        trees.prefix.for_each(&mut see);
-        trees.wildcard.for_each(&mut see);
-    }
 }

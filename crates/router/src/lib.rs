@@ -24,30 +24,44 @@
 //! it took each. A session's port alone knows what it subscribed to and registered, and compares without a lock; the
 //! calls are counted under the lock of the session's calls, where they are noted. The ERROR for what would be more is
 //! made after that lock is released, and nothing is left behind.
-//!
-//! # What is not offered
-//! The features that WELCOME names are all there are. Without them: patterns, shared registrations and the other
-//! options of REGISTER are refused with `wamp.error.option_not_allowed`; a CANCEL of any mode ends the call for the
-//! caller alone; `timeout` and `receive_progress` of CALL, `retain` and `get_retained` have no effect. There
-//! is no meta API, whatever `enable_meta_api` says: no procedure under `wamp.` exists, and nothing is published there.
 
+mod announced;
+mod authorizer;
 mod broker;
 mod calls;
 mod dealer;
 mod decision;
+mod describe;
+mod directory;
+mod ending;
 mod fanout;
 mod filter;
+mod history;
+mod index;
+mod meta;
+mod pattern;
 mod port;
+mod queue;
 mod realm;
+mod registration;
 mod reply;
+mod reroute;
+mod retained;
 mod role;
 mod router;
 mod scratch;
 mod session;
+mod settings;
+mod stats;
 mod status;
 mod sync;
 mod table;
 mod uri;
+mod window;
 
 pub use router::Router;
+pub use settings::{
+    CallTimeoutUnit, DiscloseMe, MetaCompat, RealmSettings, StatsSettings,
+    StoreRule, StoreSettings, TrustLevel,
+};
 pub use status::{RealmStatus, RouterStatus};

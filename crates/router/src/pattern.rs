@@ -81,7 +81,7 @@ fn prefix_meets_wildcard(prefix: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// What every URI that a wildcard pattern matches begins with.
-fn literal_head(pattern: &[u8]) -> &[u8] {
+pub(crate) fn literal_head(pattern: &[u8]) -> &[u8] {
     let mut len = 0;
     for component in split(pattern) {
         if component.is_empty() {
@@ -135,13 +135,15 @@ mod tests {
 
     /// All URIs of up to four components of up to two letters, which tell any two patterns of `kind` apart.
     fn uris() -> Vec<String> {
-        let components = ["a", "b", "aa", "ab", "ba", "c"];
+        let components = ["a", "b", "aa", "ab", "ba", "bb", "c"];
         let mut all: Vec<String> = Vec::new();
         let mut last = vec![String::new()];
         for _ in 0..4 {
             last = last
                 .iter()
-                .flat_map(|uri| components.map(|c| if uri.is_empty() { c.into() } else { format!("{uri}.{c}") }))
+                .flat_map(|uri| {
+                    components.map(|c| if uri.is_empty() { c.into() } else { format!("{uri}.{c}") })
+                })
                 .collect();
             all.extend_from_slice(&last);
         }
@@ -162,6 +164,27 @@ mod tests {
             prop_assert_eq!(overlap((a.0, &a.1), (b.0, &b.1)), both);
             let all = uris.iter().all(|uri| !matched(&other, uri) || matched(&one, uri));
             prop_assert_eq!(covers((a.0, &a.1), (b.0, &b.1)), all);
+        }
+    }
+
+    #[test]
+    fn empty_component_of_a_pattern_stands_for_one_that_is_not_empty() {
+        let table = [
+            ("com..x", "com.a.x", true),
+            ("com..x", "com.a.x.y", false),
+            ("com..x", "com.x", false),
+            ("com..x", "com..x", false),
+            ("", "com", true),
+            ("", "com.a", false),
+            ("", "", false),
+            (".", "com.a", true),
+            ("com.", "com.a", true),
+            ("com.", "com.", false),
+            (".a", "com.a", true),
+            ("com", "com", true),
+        ];
+        for (pattern, uri, matches) in table {
+            assert_eq!(wildcard_matches(pattern.as_bytes(), uri.as_bytes()), matches, "{pattern:?} {uri:?}");
         }
     }
 

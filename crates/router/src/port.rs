@@ -3,8 +3,13 @@
 mod asking;
 mod calling;
 mod events;
+mod giving;
 mod joining;
 mod open;
+mod permission;
+mod procedures;
+mod streams;
+mod testaments;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +26,7 @@ use transom_wamp::{
 use crate::reply;
 use crate::router::Router;
 use crate::scratch;
+use crate::session::Ending;
 use asking::Asking;
 use joining::Joining;
 use open::Open;
@@ -44,6 +50,8 @@ pub(crate) struct Port {
     permit: Option<Permit>,
     /// Its use of a cookie.
     attached: Option<Box<Attached>>,
+    /// A moment that has passed.
+    opened: Instant,
     state: State,
 }
 
@@ -73,7 +81,8 @@ impl Port {
         let attached = methods.attach(&details, sink.clone()).map(Box::new);
         let state = State::Closed { until: None };
         let transport = Arc::new(details);
-        let mut port = Port { router, methods, sink, transport, permit: None, attached, state };
+        let opened = router.clock().now();
+        let mut port = Port { router, methods, sink, transport, permit: None, attached, opened, state };
         if port.await_hello() != Flow::Continue {
             port.sink.close(CloseReason::Normal);
         }
@@ -102,9 +111,8 @@ impl Port {
         let _ = scratch::offer(&*self.sink, Class::Farewell, message);
     }
 
-    fn goodbye(&self, reason: &'static str, text: Option<&'static str>) {
-        let message = text.map(Text::from_static);
-        self.farewell(&Message::Goodbye(Goodbye { message, reason: Text::from_static(reason) }));
+    fn goodbye(&self, reason: Text, message: Option<Text>) {
+        self.farewell(&Message::Goodbye(Goodbye { message, reason }));
     }
 
     /// A message before anybody has joined.
@@ -147,7 +155,7 @@ impl Port {
                 if let (reply::LOGOUT, Some(attached)) = (&*goodbye.reason, &self.attached) {
                     attached.log_out();
                 }
-                self.goodbye(reply::GOODBYE_AND_OUT, None);
+                self.goodbye(Text::from_static(reply::GOODBYE_AND_OUT), None);
                 Ok(self.await_hello())
             }
             Message::Abort(_) => {
@@ -215,21 +223,14 @@ impl SessionPort for Port {
             | State::Challenged { until, .. }
             | State::Asking { until, .. }
             | State::ShuttingDown { until, .. } => *until,
-            State::Established(open) => open.dismissed(),
+            // At once.
+            State::Established(open) if open.is_ending() => Some(self.opened),
+            State::Established(open) => open.deadline(),
             State::Over => None,
         }
     }
 
     fn expired(&mut self, now: Instant) -> Flow {
-        if let State::Established(open) = &mut self.state {
-            if let Some(goodbye) = open.farewell() {
-                open.leave(&self.router);
-                tracing::debug!(session = %open.id(), reason = %goodbye.reason, "session dismissed");
-                self.farewell(&Message::Goodbye(goodbye));
-                self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), draining: false };
-            }
-            return Flow::Continue;
-        }
         if self.deadline().is_none_or(|until| until > now) {
             return Flow::Continue;
         }
@@ -242,8 +243,24 @@ impl SessionPort for Port {
             State::Asking { waiting, joining, .. } => {
                 self.proceed(waiting.answered(Err(CallError::TimedOut)), joining)
             }
+            State::Established(mut open) => {
+                match open.ending() {
+                    Some(Ending { reason, message, .. }) => {
+                        open.leave(&self.router);
+                        tracing::debug!(session = %open.id(), %reason, "session dismissed");
+                        self.goodbye(reason, message);
+                        self.state =
+                            State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), draining: false };
+                    }
+                    None => {
+                        open.expired(now);
+                        self.state = State::Established(open);
+                    }
+                }
+                Flow::Continue
+            }
             State::ShuttingDown { draining: true, .. } => Flow::Close(CloseReason::SystemShutdown),
-            State::ShuttingDown { .. } | State::Closed { .. } | State::Established(_) | State::Over => {
+            State::ShuttingDown { .. } | State::Closed { .. } | State::Over => {
                 Flow::Close(CloseReason::Timeout)
             }
         }
@@ -253,7 +270,8 @@ impl SessionPort for Port {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Established(mut open) => {
                 open.leave(&self.router);
-                self.goodbye(reply::SYSTEM_SHUTDOWN, Some("the router is shutting down"));
+                let message = Text::from_static("the router is shutting down");
+                self.goodbye(Text::from_static(reply::SYSTEM_SHUTDOWN), Some(message));
                 self.state = State::ShuttingDown { until: self.after(GOODBYE_TIMEOUT), draining: true };
                 Flow::Continue
             }

@@ -1,174 +1,126 @@
 //! A realm: where sessions meet.
 
+mod changes;
+mod members;
+mod options;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ahash::RandomState;
-use tokio::time::Instant;
-use transom_config::UriCheck;
-use transom_wamp::{Id, Text};
+use transom_base::{Clock, Timestamp};
+use transom_wamp::{Id, Match, Text};
 
 use crate::broker::Topic;
-use crate::dealer::Registration;
-use crate::reply;
+use crate::directory::Directory;
+use crate::index::Patterns;
+use crate::meta::Meta;
+use crate::pattern;
+use crate::queue::CallQueue;
+use crate::registration::Registration;
+use crate::retained::Retained;
 use crate::role::{Role, TRUSTED};
-use crate::session::Session;
+use crate::scratch;
+use crate::settings::{RealmSettings, StoreRule};
 use crate::status::RealmStatus;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::table::Table;
+use members::Members;
+pub(crate) use members::Gone;
+use options::Switches;
+pub(crate) use options::Options;
 
 /// The role that everybody may have, though without rules of its own it may do nothing.
 const ANONYMOUS: &str = "anonymous";
 
 pub(crate) struct Realm {
     pub(crate) name: Text,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) topics: Table<Topic>,
+    pub(crate) topic_patterns: Patterns<Topic>,
+    pub(crate) topic_ids: Directory<Topic>,
     pub(crate) procedures: Table<Registration>,
+    pub(crate) procedure_patterns: Patterns<Registration>,
+    pub(crate) registration_ids: Directory<Registration>,
+    pub(crate) retained: Retained,
+    pub(crate) meta: Meta,
+    pub(crate) members: Members,
     pub(crate) dropped_events: AtomicU64,
-    members: Mutex<Members>,
+    /// Who the router is where it calls itself.
+    pub(crate) own_id: Id,
+    pub(crate) own_role: Arc<Role>,
     roles: RwLock<HashMap<String, Arc<Role>>>,
-    strict_uris: AtomicBool,
-    chunk: AtomicUsize,
+    options: RwLock<Arc<Options>>,
+    switches: Switches,
+    /// Topics and patterns whose events are kept, whoever has subscribed.
+    histories: Mutex<Vec<Arc<Topic>>>,
     /// Counts the changes of roles and options, for those who remember something of them.
     version: AtomicU64,
     ids: AtomicU64,
 }
 
-/// The sessions that have joined.
-#[derive(Default)]
-struct Members {
-    sessions: HashMap<Id, Arc<Session>, RandomState>,
-    /// The realm is no more.
-    closed: bool,
-}
-
-/// What went away while a session was joining.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gone {
-    Realm,
-    Role,
-}
-
 impl Realm {
-    pub(crate) fn new(config: &transom_config::Realm) -> Self {
+    pub(crate) fn new(settings: &RealmSettings, clock: Arc<dyn Clock>) -> Self {
+        let own_role = Arc::new(Role::trusted());
         let mut roles: HashMap<String, Arc<Role>> =
-            config.roles.iter().map(|role| (role.name.clone(), Arc::new(Role::new(role)))).collect();
+            settings.roles.iter().map(|role| (role.name.clone(), Arc::new(Role::new(role)))).collect();
         roles.entry(ANONYMOUS.to_owned()).or_insert_with(|| Arc::new(Role::denied(ANONYMOUS)));
-        roles.insert(TRUSTED.to_owned(), Arc::new(Role::trusted()));
-        let options = &config.options;
-        Realm {
-            name: config.name.as_str().into(),
+        roles.insert(TRUSTED.to_owned(), own_role.clone());
+        let realm = Realm {
+            name: settings.name.as_str().into(),
+            clock,
             topics: Table::new(),
+            topic_patterns: Patterns::new(),
+            topic_ids: Directory::default(),
             procedures: Table::new(),
+            procedure_patterns: Patterns::new(),
+            registration_ids: Directory::default(),
+            retained: Retained::new(&settings.store),
+            meta: Meta::new(settings.enable_meta_api),
+            members: Members::default(),
             dropped_events: AtomicU64::new(0),
-            members: Mutex::default(),
+            own_id: scratch::random_id().unwrap_or_default(),
+            own_role,
             roles: RwLock::new(roles),
-            strict_uris: AtomicBool::new(options.uri_check == UriCheck::Strict),
-            chunk: AtomicUsize::new(options.event_dispatching_chunk_size),
+            options: RwLock::new(Arc::new(Options::new(settings))),
+            switches: Switches::new(settings),
+            histories: Mutex::default(),
             version: AtomicU64::new(0),
             ids: AtomicU64::new(0),
-        }
-    }
-
-    /// Takes over other roles and options. They hold for everything that sessions do from now on; what they hold and
-    /// what is under way stays. Sessions whose role is gone are dismissed; returns how many.
-    pub(crate) fn update(&self, config: &transom_config::Realm, now: Instant) -> usize {
-        self.update_roles(&config.roles);
-        let options = &config.options;
-        self.strict_uris.store(options.uri_check == UriCheck::Strict, Ordering::Relaxed);
-        self.chunk.store(options.event_dispatching_chunk_size, Ordering::Relaxed);
-        // After all the rest: who sees this sees that.
-        self.version.fetch_add(1, Ordering::Release);
-        let sessions: Vec<_> = self.members.lock().sessions.values().cloned().collect();
-        for session in &sessions {
-            session.limit_calls(session.role.terms().limits.max_pending_calls);
-        }
-        let mut dismissed = 0;
-        for session in sessions.iter().filter(|session| session.role.is_removed()) {
-            let text = format!("the role '{}' was removed from the realm", session.role.name);
-            session.dismiss(now, reply::NO_SUCH_ROLE, text);
-            dismissed += 1;
-        }
-        dismissed
-    }
-
-    fn update_roles(&self, config: &[transom_config::Role]) {
-        let (mut kept, mut gone) = (Vec::new(), Vec::new());
-        {
-            let mut roles = self.roles.write();
-            for (name, role) in roles.extract_if(|_, role| !role.trusted) {
-                match config.iter().find(|new| new.name == name) {
-                    Some(new) => kept.push((name, role, Some(new))),
-                    None if name == ANONYMOUS => kept.push((name, role, None)),
-                    None => gone.push(role),
-                }
-            }
-            roles.extend(kept.iter().map(|(name, role, _)| (name.clone(), role.clone())));
-            for new in config {
-                roles.entry(new.name.clone()).or_insert_with(|| Arc::new(Role::new(new)));
-            }
-        }
-        for role in gone {
-            role.remove();
-        }
-        for (_, role, new) in kept {
-            match new {
-                Some(new) => role.set(new),
-                None => role.deny(),
-            }
-        }
-    }
-
-    /// The realm is no more: nobody joins, and all sessions are dismissed; returns how many.
-    pub(crate) fn close(&self, now: Instant) -> usize {
-        let sessions: Vec<_> = {
-            let mut members = self.members.lock();
-            members.closed = true;
-            members.sessions.values().cloned().collect()
         };
-        for session in &sessions {
-            session.dismiss(now, reply::CLOSE_REALM, format!("the realm '{}' was removed", self.name));
-        }
-        sessions.len()
-    }
-
-    /// Takes in a session that is joining.
-    pub(crate) fn admit(&self, session: &Arc<Session>) -> Result<(), Gone> {
-        let mut members = self.members.lock();
-        if members.closed {
-            return Err(Gone::Realm);
-        }
-        // Whoever removes a role looks through the members after this lock.
-        if session.role.is_removed() {
-            return Err(Gone::Role);
-        }
-        members.sessions.insert(session.id, session.clone());
-        // They may have changed since the session was made.
-        session.limit_calls(session.role.terms().limits.max_pending_calls);
-        Ok(())
-    }
-
-    /// A session has left.
-    pub(crate) fn forget(&self, session: Id) {
-        let gone = self.members.lock().sessions.remove(&session);
-        drop(gone);
+        realm.update_histories(&settings.store);
+        realm
     }
 
     pub(crate) fn role(&self, name: &str) -> Option<Arc<Role>> {
         self.roles.read().get(name).cloned()
     }
 
-    pub(crate) fn uri_check(&self) -> UriCheck {
-        if self.strict_uris.load(Ordering::Relaxed) { UriCheck::Strict } else { UriCheck::Loose }
+    /// What holds now.
+    pub(crate) fn options(&self) -> Arc<Options> {
+        self.options.read().clone()
     }
 
     /// Subscribers that a fan-out looks at before others get their turn; at least 1.
+    #[inline]
     pub(crate) fn chunk(&self) -> usize {
-        self.chunk.load(Ordering::Relaxed).max(1)
+        self.switches.chunk()
+    }
+
+    /// Whether callees are told who calls where they wish it.
+    #[inline]
+    pub(crate) fn follows_callees(&self) -> bool {
+        self.switches.follows_callees()
+    }
+
+    /// Whether RESULT names the callee.
+    #[inline]
+    pub(crate) fn names_callees(&self) -> bool {
+        self.switches.names_callees()
     }
 
     /// Changes when roles or options do.
+    #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -179,12 +131,33 @@ impl Realm {
         Id::new(before).unwrap_or_default().next()
     }
 
+    /// The time of day.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.wall().into()
+    }
+
+    /// Where calls of a new registration wait, if they do: the rule for just this procedure or pattern counts, else the
+    /// best one that matches the procedure.
+    pub(crate) fn call_queue(&self, matching: Match, uri: &Text) -> Option<Box<CallQueue>> {
+        let bytes = uri.as_bytes();
+        let same = |rule: &&StoreRule| rule.matching == matching && rule.uri.as_bytes() == bytes;
+        let matches = |rule: &&StoreRule| {
+            matching == Match::Exact && pattern::matches(rule.matching, rule.uri.as_bytes(), bytes)
+        };
+        let best = |rule: &&StoreRule| (rule.matching == Match::Wildcard, rule.uri.len());
+        let options = self.options();
+        let rules = &options.call_queues;
+        let rule = rules.iter().find(same).or_else(|| rules.iter().filter(matches).max_by_key(best))?;
+        Some(CallQueue::new(rule.limit, options.max_queue_bytes))
+    }
+
     pub(crate) fn status(&self) -> RealmStatus {
         RealmStatus {
             name: self.name.to_string(),
-            sessions: self.members.lock().sessions.len(),
-            subscriptions: self.topics.len(),
-            registrations: self.procedures.len(),
+            sessions: self.members.joined(),
+            subscriptions: self.topics.len() + self.topic_patterns.len(),
+            registrations: self.procedures.len() + self.procedure_patterns.len(),
+            retained_topics: self.retained.len(),
             dropped_events: self.dropped_events.load(Ordering::Relaxed),
         }
     }

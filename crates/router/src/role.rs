@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use transom_config::{Authorization, MatchPolicy, Permission, SessionLimits, SlowConsumer};
-use transom_wamp::Text;
+use transom_wamp::{Match, Text};
 
-use crate::decision::Decision;
+use crate::authorizer::Authorizer;
+use crate::decision::{Action, Decision};
+use crate::pattern;
 use crate::sync::RwLock;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,6 +48,7 @@ pub(crate) struct Terms {
 enum Rules {
     Always(Decision),
     Table(Box<RuleTable>),
+    Asked(Box<Authorizer>),
 }
 
 struct RuleTable {
@@ -61,8 +64,8 @@ impl Terms {
     fn new(config: &transom_config::Role) -> Self {
         let rules = match &config.authorization {
             Authorization::Always(true) => Rules::Always(Decision::ALLOW),
-            // An authorizer that cannot be asked allows nothing.
-            Authorization::Always(false) | Authorization::Authorizer(_) => Rules::Always(Decision::DENY),
+            Authorization::Always(false) => Rules::Always(Decision::DENY),
+            Authorization::Authorizer(uri) => Rules::Asked(Box::new(Authorizer::new(uri))),
             Authorization::Permissions(rules) => Rules::Table(Box::new(RuleTable::new(rules))),
         };
         Terms { slow_consumer: config.slow_consumer, limits: config.limits.clone(), rules }
@@ -76,11 +79,29 @@ impl Terms {
         }
     }
 
-    /// What the role may do with a URI.
-    pub(crate) fn decide(&self, uri: &Text) -> Decision {
+    /// Whether its decisions never change.
+    #[inline]
+    pub(crate) fn is_fixed(&self) -> bool {
+        !matches!(self.rules, Rules::Asked(_))
+    }
+
+    /// What decides for it, where that is asked.
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
         match &self.rules {
-            Rules::Always(decision) => *decision,
-            Rules::Table(table) => table.decide(uri),
+            Rules::Asked(authorizer) => Some(authorizer),
+            Rules::Always(_) | Rules::Table(_) => None,
+        }
+    }
+
+    /// What the role may do with a URI or pattern; none where that has to be asked.
+    pub(crate) fn decide(&self, action: Action, matching: Match, uri: &Text) -> Option<Decision> {
+        match &self.rules {
+            Rules::Always(decision) => Some(*decision),
+            Rules::Table(table) => Some(match matching {
+                Match::Exact => table.decide(uri),
+                pattern => table.decide_pattern(action, (pattern, uri.as_bytes())),
+            }),
+            Rules::Asked(_) => None,
         }
     }
 }
@@ -183,25 +204,34 @@ impl RuleTable {
 
     fn best_pattern(&self, uri: &Text) -> Decision {
         let uri = uri.as_bytes();
-        let wildcard = self.wildcard.iter().find(|(pattern, _)| wildcard_matches(pattern.as_bytes(), uri));
+        let wildcard = self.wildcard.iter().find(|(rule, _)| pattern::wildcard_matches(rule.as_bytes(), uri));
         let best =
             wildcard.or_else(|| self.prefix.iter().find(|(prefix, _)| uri.starts_with(prefix.as_bytes())));
         best.map_or(Decision::DENY, |(_, decision)| *decision)
     }
-}
 
-/// Whether a pattern has the components of a URI, an empty one standing for any that is not empty.
-fn wildcard_matches(pattern: &[u8], uri: &[u8]) -> bool {
-    let mut components = uri.split(|byte| *byte == b'.');
-    for wanted in pattern.split(|byte| *byte == b'.') {
-        match components.next() {
-            Some(component)
-                if wanted.is_empty() && !component.is_empty()
-                    || wanted == component && !wanted.is_empty() => {}
-            _ => return false,
+    /// What the role may do with all URIs of a pattern at once: what the best rule says that covers all of it, unless a
+    /// rule that is better for some of them denies it.
+    fn decide_pattern(&self, action: Action, wish: (Match, &[u8])) -> Decision {
+        for (rule, decision) in self.best_first() {
+            if pattern::covers(rule, wish) {
+                return decision;
+            }
+            if !decision.allows(action) && pattern::overlap(rule, wish) {
+                return Decision::DENY;
+            }
         }
+        Decision::DENY
     }
-    components.next().is_none()
+
+    /// All rules, those first that win over others.
+    fn best_first(&self) -> impl Iterator<Item = ((Match, &[u8]), Decision)> {
+        let exact = self.exact.iter().map(|(uri, decision)| ((Match::Exact, uri.as_bytes()), *decision));
+        let wildcard =
+            self.wildcard.iter().map(|(rule, decision)| ((Match::Wildcard, rule.as_bytes()), *decision));
+        let prefix = self.prefix.iter().map(|(rule, decision)| ((Match::Prefix, rule.as_bytes()), *decision));
+        exact.chain(wildcard).chain(prefix)
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use transom_wamp::{Id, RouterPort, SessionPort, SessionSink, Text, TransportDeta
 use crate::port::Port;
 use crate::realm::Realm;
 use crate::scratch;
+use crate::settings::RealmSettings;
 use crate::status::RouterStatus;
 use crate::sync::{Mutex, RwLock};
 
@@ -31,8 +32,19 @@ impl Router {
 
     /// A router whose deadlines follow this clock.
     pub fn with_clock(realms: &[transom_config::Realm], clock: Arc<dyn Clock>) -> Arc<Self> {
-        let realms = realms.iter().map(|realm| (realm.name.clone(), Arc::new(Realm::new(realm)))).collect();
+        Router::with_settings(&settings(realms), clock)
+    }
+
+    /// A router with realms of which more is set than a node directory says. Of realms with one name the last counts.
+    pub fn with_settings(realms: &[RealmSettings], clock: Arc<dyn Clock>) -> Arc<Self> {
+        let realm = |settings| Arc::new(Realm::new(settings, clock.clone()));
+        let realms = realms.iter().map(|settings| (settings.name.clone(), realm(settings))).collect();
         Arc::new(Router { realms: RwLock::new(realms), sessions: Mutex::default(), clock })
+    }
+
+    /// Forgets the events that a topic of a realm retains; false when there are none.
+    pub fn forget_retained(&self, realm: &str, topic: &str) -> bool {
+        self.realm(realm).is_some_and(|realm| realm.forget_retained(&topic.into()))
     }
 
     /// Where a transport with this `auth` opens sessions. Without `auth`, everybody may join as `anonymous`.
@@ -57,6 +69,11 @@ impl Router {
     /// is gone gets GOODBYE with `wamp.error.no_such_role`. The sessions of a realm that is gone get GOODBYE with
     /// `wamp.close.close_realm`. Returns how many sessions got one.
     pub fn update(&self, realms: &[transom_config::Realm]) -> usize {
+        self.update_settings(&settings(realms))
+    }
+
+    /// Takes over other realms of which more is set than a node directory says.
+    pub fn update_settings(&self, realms: &[RealmSettings]) -> usize {
         let mut kept = Vec::new();
         let removed: Vec<_> = {
             let mut present = self.realms.write();
@@ -66,15 +83,14 @@ impl Router {
                 match present.get(&realm.name) {
                     Some(present) => kept.push((present.clone(), realm)),
                     None => {
-                        present.insert(realm.name.clone(), Arc::new(Realm::new(realm)));
+                        present.insert(realm.name.clone(), Arc::new(Realm::new(realm, self.clock.clone())));
                     }
                 }
             }
             removed
         };
-        let now = self.clock.now();
-        let dismissed: usize = kept.into_iter().map(|(present, realm)| present.update(realm, now)).sum();
-        dismissed + removed.iter().map(|realm| realm.close(now)).sum::<usize>()
+        let dismissed: usize = kept.into_iter().map(|(present, realm)| present.update(realm)).sum();
+        dismissed + removed.iter().map(|realm| realm.close()).sum::<usize>()
     }
 
     /// What the router holds at this moment.
@@ -105,6 +121,10 @@ impl Router {
     pub(crate) fn return_session_id(&self, id: Id) {
         self.sessions.lock().remove(&id);
     }
+}
+
+fn settings(realms: &[transom_config::Realm]) -> Vec<RealmSettings> {
+    realms.iter().map(RealmSettings::from).collect()
 }
 
 /// `anonymous` as it is configured. The dynamic kind, which `start` refuses so far, lets nobody in.

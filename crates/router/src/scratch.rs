@@ -42,6 +42,12 @@ pub(crate) fn random_id() -> Option<Id> {
     id.inspect_err(|error| tracing::error!(%error, "no random ID")).ok()
 }
 
+/// A random number below another, which is not 0.
+pub(crate) fn random_below(number: usize) -> usize {
+    // The IDs are far more than whatever is chosen among, so that each is as likely as the others.
+    random_id().map_or(0, |id| (id.get() % number.max(1) as u64) as usize)
+}
+
 /// Encodes a message and offers it.
 pub(crate) fn offer(sink: &dyn SessionSink, class: Class, message: &Message) -> Offered {
     single(|encoder| {

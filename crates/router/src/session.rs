@@ -1,14 +1,18 @@
-//! A joined session, as other sessions see it: who it is and where messages to it go.
+//! A joined session, as other sessions see it: who it is, what it holds and where messages to it go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use ahash::RandomState;
 use transom_wamp::{
-    Class, ClientRoles, CloseReason, Features, Goodbye, Id, Identity, Message, Offered, Passthru, Serializer,
-    SessionSink, Text,
+    Class, CloseReason, Dict, Id, Identity, Message, Offered, Passthru, Serializer, SessionSink, Text,
+    TransportDetails,
 };
 
+use crate::announced::Announced;
+use crate::broker::Topic;
 use crate::calls::Calls;
+use crate::registration::{Callee, Registration};
 use crate::role::Role;
 use crate::scratch;
 use crate::sync::Mutex;
@@ -22,47 +26,80 @@ pub(crate) struct Session {
     pub(crate) announced: Announced,
     pub(crate) sink: Arc<dyn SessionSink>,
     pub(crate) calls: Mutex<Calls>,
-    /// What the session's own task is to say and then end.
-    dismissal: Mutex<Option<Box<Dismissal>>>,
-    dismissed: AtomicBool,
+    /// What it subscribed to and registered. Only its own task adds; others take out what they take away.
+    pub(crate) held: Mutex<Held>,
+    pub(crate) facts: Facts,
     invocations: AtomicU64,
     /// Events are being dropped because the session is too slow.
     lagging: AtomicBool,
     /// Events dropped since that began.
     dropped: AtomicU64,
+    /// It answers no calls any more.
+    left: AtomicBool,
+    /// Somebody wants it to end; its own task looks when it is nudged.
+    ends: AtomicBool,
+    /// Nobody is to hear of its end.
+    quiet: AtomicBool,
+    ending: Mutex<Option<Ending>>,
 }
 
-/// A wish that a session ends.
-struct Dismissal {
-    at: Instant,
-    goodbye: Goodbye,
+/// What a session holds.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) subscriptions: HashMap<Id, Subscription, RandomState>,
+    pub(crate) registrations: HashMap<Id, (Arc<Registration>, Arc<Callee>), RandomState>,
 }
 
-/// What of a client's announcements matters to the router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Announced {
-    pub(crate) publisher_passthru: bool,
-    pub(crate) caller_passthru: bool,
-    pub(crate) callee_passthru: bool,
-    pub(crate) progressive_calls: bool,
+/// A place among the subscribers of a topic.
+#[derive(Clone)]
+pub(crate) struct Subscription {
+    pub(crate) topic: Arc<Topic>,
+    pub(crate) number: u64,
 }
 
-impl Announced {
-    pub(crate) fn new(roles: &ClientRoles) -> Self {
-        let has =
-            |features: &Option<Features>, name| features.as_ref().is_some_and(|features| features.has(name));
-        Announced {
-            publisher_passthru: has(&roles.publisher, "payload_passthru_mode"),
-            caller_passthru: has(&roles.caller, "payload_passthru_mode"),
-            callee_passthru: has(&roles.callee, "payload_passthru_mode"),
-            progressive_calls: has(&roles.caller, "progressive_call_invocations"),
-        }
-    }
+/// How a session came to be, for those who ask.
+pub(crate) struct Facts {
+    pub(crate) method: Text,
+    pub(crate) provider: Text,
+    pub(crate) extra: Dict,
+    pub(crate) transport: Arc<TransportDetails>,
+}
+
+/// How a session is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The reason of GOODBYE.
+    pub(crate) reason: Text,
+    /// Its message.
+    pub(crate) message: Option<Text>,
+    /// Its testaments and the events about its end are left out.
+    pub(crate) quiet: bool,
 }
 
 /// Whether a payload is one that only ends with `payload_passthru_mode` can read.
 pub(crate) fn uses_passthru(passthru: &Passthru) -> bool {
     passthru.as_ref().is_some_and(|dict| dict.get("ppt_scheme").is_some())
+}
+
+impl Facts {
+    /// Of a session of the router's own.
+    pub(crate) fn internal(serializer: Serializer) -> Self {
+        let internal = Text::from_static("internal");
+        let transport = Arc::new(TransportDetails::memory(serializer, 0));
+        Facts { method: internal.clone(), provider: internal, extra: Dict::default(), transport }
+    }
+}
+
+impl Held {
+    /// What was held, in the order of its IDs.
+    pub(crate) fn take(&mut self) -> (Vec<Subscription>, Vec<(Arc<Registration>, Arc<Callee>)>) {
+        let Held { subscriptions, registrations } = std::mem::take(self);
+        let mut subscriptions: Vec<Subscription> = subscriptions.into_values().collect();
+        subscriptions.sort_unstable_by_key(|subscription| subscription.topic.id);
+        let mut registrations: Vec<_> = registrations.into_values().collect();
+        registrations.sort_unstable_by_key(|(registration, _)| registration.id);
+        (subscriptions, registrations)
+    }
 }
 
 impl Session {
@@ -71,6 +108,7 @@ impl Session {
         authid: Text,
         role: Arc<Role>,
         announced: Announced,
+        facts: Facts,
         sink: Arc<dyn SessionSink>,
     ) -> Self {
         let calls = Mutex::new(Calls::new(role.terms().limits.max_pending_calls));
@@ -82,11 +120,15 @@ impl Session {
             announced,
             sink,
             calls,
-            dismissal: Mutex::new(None),
-            dismissed: AtomicBool::new(false),
+            held: Mutex::default(),
+            facts,
             invocations: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
+            left: AtomicBool::new(false),
+            ends: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
+            ending: Mutex::default(),
         }
     }
 
@@ -106,26 +148,6 @@ impl Session {
         scratch::offer(&*self.sink, Class::Normal, message)
     }
 
-    /// Asks the session's own task to say GOODBYE and end it. The first to ask is heard. Not to be called under a lock.
-    pub(crate) fn dismiss(&self, now: Instant, reason: &'static str, message: impl Into<Text>) {
-        let goodbye = Goodbye { message: Some(message.into()), reason: Text::from_static(reason) };
-        self.dismissal.lock().get_or_insert_with(|| Box::new(Dismissal { at: now, goodbye }));
-        self.dismissed.store(true, Ordering::Release);
-        self.sink.nudge();
-    }
-
-    /// When somebody asked for its end, if somebody did and the task has not followed yet.
-    pub(crate) fn dismissed(&self) -> Option<Instant> {
-        // Asked after every turn of the session's task.
-        let asked = self.dismissed.load(Ordering::Acquire);
-        asked.then(|| self.dismissal.lock().as_ref().map(|dismissal| dismissal.at)).flatten()
-    }
-
-    /// What its own task is to say, if it is to end.
-    pub(crate) fn farewell(&self) -> Option<Goodbye> {
-        self.dismissal.lock().take().map(|dismissal| dismissal.goodbye)
-    }
-
     /// Asks for the end of the session because it does not take what it must not miss.
     pub(crate) fn too_slow(&self) {
         tracing::info!(session = %self.id, "closing a session that is too slow to take what is queued for it");
@@ -142,5 +164,53 @@ impl Session {
     pub(crate) fn recovers(&self) -> Option<u64> {
         let lagged = self.lagging.swap(false, Ordering::Relaxed);
         lagged.then(|| self.dropped.swap(0, Ordering::Relaxed))
+    }
+
+    /// Whether it answers no calls any more.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+
+    /// It answers no calls any more: nobody chooses it for one.
+    pub(crate) fn leaves(&self) {
+        self.left.store(true, Ordering::Release);
+    }
+
+    /// Asks the session's own task to say GOODBYE and leave. Not to be called under a lock.
+    pub(crate) fn dismiss(&self, reason: &'static str, message: impl Into<Text>) {
+        let reason = Text::from_static(reason);
+        self.end(Ending { reason, message: Some(message.into()), quiet: false });
+    }
+
+    /// Asks the session's own task to say GOODBYE and leave; false when somebody has asked before. Not to be called under
+    /// a lock.
+    pub(crate) fn end(&self, ending: Ending) -> bool {
+        {
+            let mut place = self.ending.lock();
+            if self.ends.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.quiet.store(ending.quiet, Ordering::Relaxed);
+            *place = Some(ending);
+            self.ends.store(true, Ordering::Release);
+        }
+        self.sink.nudge();
+        true
+    }
+
+    /// Whether nothing that happens to it is published.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.role.trusted || self.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody has asked for its end.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    /// How it is to end.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending.lock().clone()
     }
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use transom_config::{Authorization, SessionLimits, SlowConsumer};
 use transom_wamp::{Match, uri};
 
 /// A realm.
@@ -13,7 +12,7 @@ pub struct RealmSettings {
     /// The name clients ask for.
     pub name: String,
     /// What its sessions may do, by role. The roles `trusted` and, where it is not given, `anonymous` are added.
-    pub roles: Vec<RoleSettings>,
+    pub roles: Vec<transom_config::Role>,
     /// How the syntax of URIs in client messages is checked. Default loose.
     pub uri_check: uri::UriCheck,
     /// At most so many EVENTs of one publication are delivered before other work gets its turn; at least 1. Default 100.
@@ -31,6 +30,8 @@ pub struct RealmSettings {
     /// Whether client requests must be numbered 1, 2, 3 and so on, as the specification says and many clients do not.
     /// Default false.
     pub strict_request_ids: bool,
+    /// Octets of payload in all testaments of one session. Default 1 MiB.
+    pub max_testament_bytes: usize,
     /// How long an authorizer may take for one decision. Default 10 s.
     pub authorizer_timeout: Duration,
     /// What is kept in memory.
@@ -39,28 +40,6 @@ pub struct RealmSettings {
     pub stats: Option<StatsSettings>,
     /// How much the publications of some roles are to be trusted, and their calls: the first rule that matches counts.
     pub trust_levels: Vec<TrustLevel>,
-}
-
-/// A role of a realm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleSettings {
-    /// Unique on the realm.
-    pub name: String,
-    /// How its actions are decided.
-    pub authorization: RoleAuthorization,
-    /// What happens to events that a subscriber of this role does not take fast enough.
-    pub slow_consumer: SlowConsumer,
-    /// How much one session of this role may hold in the router.
-    pub limits: SessionLimits,
-}
-
-/// How the actions of a role are decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RoleAuthorization {
-    /// By rules that do not change.
-    Static(Authorization),
-    /// By a procedure of this URI on the same realm, which is called for each decision.
-    Authorizer(String),
 }
 
 /// What becomes of the wish to disclose a session to its peers.
@@ -104,7 +83,7 @@ pub struct StoreSettings {
     pub event_history: Vec<StoreRule>,
     /// Procedures whose calls wait while every callee has as many as it takes.
     pub call_queue: Vec<StoreRule>,
-    /// Octets of payload in all histories together, and in each call queue. Default 64 MiB.
+    /// Octets of payload in each history, whose oldest events go beyond that, and in each call queue. Default 16 MiB.
     pub max_bytes: usize,
     /// Topics with retained events. Default 65536.
     pub max_retained_topics: usize,
@@ -165,6 +144,7 @@ impl RealmSettings {
             call_timeout_unit: CallTimeoutUnit::default(),
             meta_compat: MetaCompat::default(),
             strict_request_ids: false,
+            max_testament_bytes: 1 << 20,
             authorizer_timeout: Duration::from_secs(10),
             store: StoreSettings::default(),
             stats: None,
@@ -178,7 +158,7 @@ impl Default for StoreSettings {
         StoreSettings {
             event_history: Vec::new(),
             call_queue: Vec::new(),
-            max_bytes: 64 << 20,
+            max_bytes: 16 << 20,
             max_retained_topics: 65_536,
             max_retained_bytes: 64 << 20,
         }
@@ -200,7 +180,7 @@ impl Default for StatsSettings {
 impl From<&transom_config::Realm> for RealmSettings {
     fn from(config: &transom_config::Realm) -> Self {
         RealmSettings {
-            roles: config.roles.iter().map(RoleSettings::from).collect(),
+            roles: config.roles.clone(),
             uri_check: match config.options.uri_check {
                 transom_config::UriCheck::Loose => uri::UriCheck::Loose,
                 transom_config::UriCheck::Strict => uri::UriCheck::Strict,
@@ -208,17 +188,6 @@ impl From<&transom_config::Realm> for RealmSettings {
             event_dispatching_chunk_size: config.options.event_dispatching_chunk_size,
             enable_meta_api: config.options.enable_meta_api,
             ..RealmSettings::new(&config.name)
-        }
-    }
-}
-
-impl From<&transom_config::Role> for RoleSettings {
-    fn from(config: &transom_config::Role) -> Self {
-        RoleSettings {
-            name: config.name.clone(),
-            authorization: RoleAuthorization::Static(config.authorization.clone()),
-            slow_consumer: config.slow_consumer,
-            limits: config.limits,
         }
     }
 }

@@ -16,10 +16,12 @@ pub struct RealmStatus {
     pub name: String,
     /// Sessions that have joined.
     pub sessions: usize,
-    /// Topics with subscribers.
+    /// Topics and patterns that have subscribers, or events that are kept.
     pub subscriptions: usize,
-    /// Procedures.
+    /// Procedures and patterns of them.
     pub registrations: usize,
+    /// Topics with retained events.
+    pub retained_topics: usize,
     /// Events that a subscriber did not get since the start, because it was too slow or they were too large for it.
     pub dropped_events: u64,
 }

@@ -38,6 +38,20 @@ impl<T> Table<T> {
         self.shard(uri).read().get(uri).cloned()
     }
 
+    /// Puts something under a URI where `put` makes it, from what stands there, under the lock.
+    pub(crate) fn put_with<R>(
+        &self,
+        uri: &Text,
+        put: impl FnOnce(Option<&Arc<T>>) -> (R, Option<Arc<T>>),
+    ) -> R {
+        let mut shard = self.shard(uri).write();
+        let (result, value) = put(shard.get(uri));
+        let replaced = value.and_then(|value| shard.insert(uri.clone(), value));
+        drop(shard);
+        drop(replaced);
+        result
+    }
+
     /// Takes out what stands under a URI, if it is still this.
     pub(crate) fn remove(&self, uri: &Text, this: &Arc<T>) {
         let removed = match self.shard(uri).write().entry(uri.clone()) {

@@ -1,6 +1,8 @@
 //! The messages of WAMP v2. Layouts, directions and options are those of the specification's basic profile, with the
 //! options of the advanced profile that a router must at least recognise.
 
+use std::num::NonZeroU32;
+
 use crate::{Dict, Id, Payload, Text};
 
 /// One WAMP message. Payloads stay unparsed; options are typed, and keys a router has no use for are skipped.
@@ -321,8 +323,27 @@ pub struct EventDetails {
     pub topic: Option<Text>,
     /// Whether the event was kept and is older than the subscription.
     pub retained: bool,
+    /// How much the router trusts the publisher.
+    pub trustlevel: Option<TrustLevel>,
     /// How the payload was passed on.
     pub passthru: Passthru,
+}
+
+/// How much a router trusts a publisher or caller: from 0 to 2^32 - 2, by rules of its own. It takes no more room where
+/// there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrustLevel(NonZeroU32);
+
+impl TrustLevel {
+    /// A level; the highest for 2^32 - 1.
+    pub const fn new(level: u32) -> Self {
+        TrustLevel(NonZeroU32::MIN.saturating_add(level))
+    }
+
+    /// The level.
+    pub const fn get(self) -> u32 {
+        self.0.get() - 1
+    }
 }
 
 /// A session as others may know it.
@@ -362,6 +383,14 @@ pub struct CallOptions {
     pub disclose_me: bool,
     /// How the payload is to be passed on.
     pub passthru: Passthru,
+}
+
+impl CallOptions {
+    /// Whether nothing is asked for but, perhaps, to be named.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.timeout == 0 && !self.receive_progress && !self.progress && self.passthru.is_none()
+    }
 }
 
 /// `[49, CALL.Request, Options]`.
@@ -486,12 +515,14 @@ pub struct InvocationDetails {
     pub caller: Option<Box<Identity>>,
     /// The procedure, where the registration is a pattern.
     pub procedure: Option<Text>,
-    /// Time-out for a callee that watches it itself, as the caller wrote it; 0 = none.
+    /// Time-out in milliseconds for a callee that watches it itself; 0 = none.
     pub timeout: u64,
     /// Whether progressive results are wanted.
     pub receive_progress: bool,
     /// Whether more of this call follows.
     pub progress: bool,
+    /// How much the router trusts the caller.
+    pub trustlevel: Option<TrustLevel>,
     /// How the payload was passed on.
     pub passthru: Passthru,
 }
@@ -646,7 +677,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn trust_levels_are_what_they_are_made_of() {
+        for level in [0, 1, 7, u32::MAX - 1] {
+            assert_eq!(TrustLevel::new(level).get(), level);
+        }
+        assert_eq!(TrustLevel::new(u32::MAX).get(), u32::MAX - 1);
+    }
+
+    #[test]
     fn message_stays_small_enough_to_be_handed_on_by_value() {
-        assert!(size_of::<Message>() <= 136, "{}", size_of::<Message>());
+        // What is larger is copied by a call of its own.
+        assert!(size_of::<Message>() <= 128, "{}", size_of::<Message>());
     }
 }

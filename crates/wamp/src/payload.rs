@@ -47,6 +47,12 @@ impl Payload {
         codec::write_opaque(serializer, bytes)
     }
 
+    /// A copy in memory of its own, for payloads that outlive the frame they came in.
+    #[must_use]
+    pub fn detached(&self) -> Payload {
+        Payload { bytes: Bytes::copy_from_slice(&self.bytes), ..*self }
+    }
+
     /// Arguments and keyword arguments as trees; one opaque value counts as the only argument. Integers outside the
     /// range of 64 bits become the nearest float, tags and extension types are dropped.
     ///

@@ -3,7 +3,7 @@
 
 mod check;
 
-pub use check::{Form, UriCheck, is_realm_name, is_reserved, is_valid};
+pub use check::{Form, UriCheck, is_realm_name, is_reserved, is_valid, is_valid_text};
 
 /// What a URI of WAMP's own begins with.
 pub const RESERVED_PREFIX: &str = "wamp.";

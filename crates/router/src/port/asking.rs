@@ -14,8 +14,9 @@ use transom_wamp::{
 
 use super::joining::Reserved;
 use super::open::Open;
+use crate::announced::Announced;
 use crate::router::Router;
-use crate::session::{Announced, Session};
+use crate::session::{Facts, Session};
 use crate::sync::Mutex;
 
 /// The longest answer in bytes.
@@ -36,8 +37,9 @@ impl Asking {
         let id = Reserved::new(router).ok_or(CallError::Unreadable)?;
         let answer = Arc::new(Answer::default());
         let authid = Text::from_static("transom");
-        let session = Session::new(id.id(), authid, role, Announced::default(), answer.clone());
-        let mut open = Open::new(realm, Arc::new(session));
+        let facts = Facts::internal(SERIALIZER);
+        let session = Session::new(id.id(), authid, role, Announced::default(), facts, answer.clone());
+        let mut open = Open::new(realm, Arc::new(session), None);
         let call = Message::Call(Call {
             request: Id::default().next(),
             options: CallOptions::default(),
@@ -61,7 +63,7 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.open.session.end_calls();
+        self.open.give_up();
     }
 }
 

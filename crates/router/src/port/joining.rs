@@ -5,38 +5,56 @@ use std::task::{Context, Poll, ready};
 
 use transom_auth::{Principal, Refused, Step};
 use transom_wamp::{
-    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Id, Message, Offered, Text, Value, Welcome,
+    Abort, Challenge, Class, CloseReason, Dict, Flow, Hello, Id, Message, Offered, SessionSink, Text, Value,
+    Welcome,
 };
 
 use super::asking::Asking;
 use super::open::Open;
 use super::{AUTHENTICATOR_TIMEOUT, CHALLENGE_TIMEOUT, Port, State};
+use crate::announced::Announced;
+use crate::meta::MetaEvent;
 use crate::realm::{Gone, Realm};
 use crate::reply;
 use crate::router::Router;
 use crate::scratch;
-use crate::session::{Announced, Session};
+use crate::session::{Facts, Session};
+use crate::stats::{CountingSink, Stats};
 
 /// Who the router is, in WELCOME.
 const AGENT: &str = concat!("Transom-", env!("CARGO_PKG_VERSION"));
 
-/// What a broker of this release can do.
-const BROKER: [&str; 6] = [
+/// What a broker can do whatever is set on the realm.
+const BROKER: &[&str] = &[
     "publisher_identification",
     "publisher_exclusion",
     "subscriber_blackwhite_listing",
+    "pattern_based_subscription",
+    "event_retention",
     "payload_passthru_mode",
     "payload_transparency",
     "payload_encryption_cryptobox",
 ];
 
-/// What a dealer of this release can do.
-const DEALER: [&str; 4] = [
+/// What a dealer can do whatever is set on the realm.
+const DEALER: &[&str] = &[
     "caller_identification",
+    "call_canceling",
+    "call_timeout",
+    "call_reroute",
+    "progressive_call_results",
+    "progressive_call_invocations",
+    "pattern_based_registration",
+    "shared_registration",
     "payload_passthru_mode",
     "payload_transparency",
     "payload_encryption_cryptobox",
 ];
+
+/// What is offered beside that where there is a meta API.
+const BROKER_META: &[&str] = &["session_meta_api", "subscription_meta_api", "subscription_revocation"];
+const DEALER_META: &[&str] =
+    &["session_meta_api", "registration_meta_api", "testament_meta_api", "registration_revocation"];
 
 /// A HELLO on its way to WELCOME.
 pub(super) struct Joining {
@@ -143,8 +161,19 @@ impl Port {
         };
         let authid = principal.authid.detached();
         let announced = Announced::new(&hello.details.roles);
-        let session = Arc::new(Session::new(id.id(), authid, role, announced, self.sink.clone()));
-        if let Err(gone) = realm.admit(&session) {
+        let facts = Facts {
+            method: principal.method.clone(),
+            provider: principal.provider.clone(),
+            extra: principal.extra.clone(),
+            transport: self.transport.clone(),
+        };
+        let stats = realm.options().stats.map(|settings| Stats::new(settings, realm.clock.now()));
+        let sink: Arc<dyn SessionSink> = match &stats {
+            Some(stats) => Arc::new(CountingSink::new(self.sink.clone(), stats.clone())),
+            None => self.sink.clone(),
+        };
+        let session = Arc::new(Session::new(id.id(), authid, role, announced, facts, sink));
+        if let Err(gone) = realm.members.admit(&session) {
             return match gone {
                 Gone::Realm => self.refuse(reply::NO_SUCH_REALM, format!("no realm '{name}' on this router")),
                 Gone::Role => {
@@ -157,7 +186,8 @@ impl Port {
         match scratch::offer(&*self.sink, Class::Normal, &welcome) {
             Offered::Queued | Offered::Closed => {}
             Offered::Full | Offered::TooLarge => {
-                realm.forget(session.id);
+                realm.members.remove(session.id);
+                realm.members.left();
                 return self.refuse(reply::PAYLOAD_SIZE_EXCEEDED, "WELCOME does not fit");
             }
         }
@@ -165,7 +195,14 @@ impl Port {
         self.permit = None;
         self.methods.joined(&self.transport, &principal);
         tracing::debug!(session = %session.id, realm = %realm.name, role = %session.role.name, "session joined");
-        self.state = State::Established(Box::new(Open::new(realm, session)));
+        if !session.is_silent() {
+            realm.meta.note(|| MetaEvent::Joined(session.clone()));
+            realm.meta.publish(&realm);
+        }
+        if let Some(stats) = &stats {
+            stats.publish_first(&realm, &session);
+        }
+        self.state = State::Established(Box::new(Open::new(realm, session, stats)));
         Flow::Continue
     }
 
@@ -198,8 +235,20 @@ impl Port {
 
 fn welcome(realm: &Realm, session: &Session, principal: &Principal) -> Message {
     let mut roles = Dict::default();
-    roles.push("broker", role(&BROKER));
-    roles.push("dealer", role(&DEALER));
+    let options = realm.options();
+    let (mut broker, mut dealer) = (BROKER.to_vec(), DEALER.to_vec());
+    if realm.meta.is_enabled() {
+        broker.extend_from_slice(BROKER_META);
+        dealer.extend_from_slice(DEALER_META);
+        // It is read through the meta API.
+        broker.extend(options.has_history.then_some("event_history"));
+    }
+    if options.has_trust_levels() {
+        broker.push("publication_trustlevels");
+        dealer.push("call_trustlevels");
+    }
+    roles.push("broker", role(&broker));
+    roles.push("dealer", role(&dealer));
     let mut details = Dict::default();
     details.push("agent", AGENT);
     details.push("realm", realm.name.clone());

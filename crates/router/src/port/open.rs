@@ -1,47 +1,72 @@
-//! A session that has joined: what it holds, and how its messages are answered.
+//! A session that has joined: how its messages are answered.
 //!
 //! Every request is answered before it has its effect. An answer that does not fit into the session's own queue has
-//! none: the request waits, and no more is read from the session, until there is room.
+//! none: the request waits, and no more is read from the session, until there is room. The same holds while somebody
+//! else decides whether the session may do what it asks for: what it sends later never overtakes that.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
-use ahash::RandomState;
 use tokio::time::Instant;
-use transom_wamp::{CloseReason, Flow, Goodbye, Id, Message, Offered, Payload, SessionError, Text, code};
+use transom_wamp::{CancelMode, CloseReason, Flow, Id, Message, Offered, Payload, SessionError, Text, code};
 
+use super::giving::Giving;
+use super::permission::{Granted, Waiting};
+use super::streams::Streams;
+use super::testaments::Testaments;
 use super::violation;
+use crate::authorizer::Asker;
 use crate::broker::Topic;
-use crate::dealer::{Registration, canceled, failed, yielded};
-use crate::decision::{Action, Decision};
+use crate::dealer::{failed, yielded};
+use crate::decision::Decision;
+use crate::ending;
 use crate::fanout::Fanout;
-use crate::realm::Realm;
+use crate::index::Found;
+use crate::meta::MetaEvent;
+use crate::realm::{Options, Realm};
+use crate::registration::Registration;
 use crate::reply;
 use crate::role::Terms;
 use crate::router::Router;
-use crate::session::{Session, uses_passthru};
-use crate::uri;
+use crate::session::{Ending, Session, Subscription, uses_passthru};
+use crate::stats::Stats;
 
 pub(crate) struct Open {
     pub(super) realm: Arc<Realm>,
     pub(super) session: Arc<Session>,
-    /// The role's terms, as they are at this version of the realm.
+    /// The role's terms and the realm's options, as they are at this version of the realm.
     pub(super) terms: Arc<Terms>,
+    pub(super) options: Arc<Options>,
     version: u64,
-    pub(super) subscriptions: HashMap<Id, Subscription, RandomState>,
-    pub(super) registrations: HashMap<Id, Arc<Registration>, RandomState>,
     pub(super) busy: Option<Box<Busy>>,
     /// Where the last event went, with what the session may do there: most sessions publish to few topics.
     pub(super) last_topic: Option<(Arc<Topic>, Decision)>,
+    /// The patterns that the last event was for.
+    pub(super) last_patterns: Option<Box<LastPatterns>>,
     /// What was called last. Not held: a callee that has left is not to be kept by those who once called it.
     pub(super) last_procedure: Option<(Weak<Registration>, Decision)>,
+    /// When the first of its calls takes too long, or before.
+    pub(super) deadline: Option<Instant>,
+    /// Calls that it makes in pieces.
+    pub(super) streams: Streams,
+    pub(super) testaments: Testaments,
+    /// Who asks the authorizer for it.
+    pub(super) asker: Option<Box<Asker>>,
+    /// What the message that is being handled may do, as far as it had to be asked for.
+    pub(super) granted: Vec<Granted>,
+    /// The number of its last request, where requests have to be numbered one after the other.
+    pub(super) last_request: Option<Id>,
+    pub(super) stats: Option<Arc<Stats>>,
+    /// There is something to do before a message is handled.
+    attentive: bool,
 }
 
-/// A place among the subscribers of a topic.
-pub(super) struct Subscription {
-    pub(super) topic: Arc<Topic>,
-    pub(super) number: u64,
+/// What an event was for beside its topic.
+pub(super) struct LastPatterns {
+    pub(super) topic: Text,
+    /// Of all patterns of the realm; what was found holds until it changes.
+    pub(super) version: u64,
+    pub(super) found: Found<Topic>,
 }
 
 /// What has to be done before the next message of the session.
@@ -50,6 +75,10 @@ pub(super) enum Busy {
     Again(Message),
     /// An event that has not reached all its receivers.
     Publishing(Fanout),
+    /// A request that somebody else decides on.
+    Waiting(Message, Waiting),
+    /// Retained events that a new subscriber has not got yet.
+    Giving(Giving),
 }
 
 /// What became of a request.
@@ -69,6 +98,7 @@ impl Handled {
 }
 
 /// The ERROR for a request.
+#[derive(Debug)]
 pub(super) struct Trouble {
     pub(super) uri: &'static str,
     pub(super) text: Text,
@@ -81,20 +111,30 @@ impl Trouble {
 }
 
 impl Open {
-    pub(super) fn new(realm: Arc<Realm>, session: Arc<Session>) -> Self {
+    pub(super) fn new(realm: Arc<Realm>, session: Arc<Session>, stats: Option<Arc<Stats>>) -> Self {
         // In this order: a change in between is noticed with the first message.
         let version = realm.version();
-        let terms = session.role.terms();
+        let (terms, options) = (session.role.terms(), realm.options());
+        let last_request = options.strict_request_ids.then(Id::default);
+        let attentive = last_request.is_some() || stats.is_some() || !terms.is_fixed();
         Open {
             realm,
             session,
             terms,
+            options,
             version,
-            subscriptions: HashMap::default(),
-            registrations: HashMap::default(),
             busy: None,
             last_topic: None,
+            last_patterns: None,
             last_procedure: None,
+            deadline: None,
+            streams: Streams::default(),
+            testaments: Testaments::default(),
+            asker: None,
+            granted: Vec::new(),
+            last_request,
+            stats,
+            attentive,
         }
     }
 
@@ -102,14 +142,15 @@ impl Open {
         self.session.id
     }
 
-    /// When somebody asked for the end of the session, if somebody did.
-    pub(super) fn dismissed(&self) -> Option<Instant> {
-        self.session.dismissed()
+    /// Whether somebody has asked for the end of the session.
+    #[inline]
+    pub(super) fn is_ending(&self) -> bool {
+        self.session.is_ending()
     }
 
-    /// What is to be said to the peer then.
-    pub(super) fn farewell(&self) -> Option<Goodbye> {
-        self.session.farewell()
+    /// How it is to end, where somebody has asked for that.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.session.ending()
     }
 
     #[inline]
@@ -118,15 +159,28 @@ impl Open {
             tracing::error!(session = %self.session.id, "a message came from a session that is paused");
             return Ok(Flow::Close(CloseReason::Internal));
         }
+        self.look_at_realm();
+        if self.attentive && !self.attend(&message)? {
+            return Ok(Flow::Continue);
+        }
         let handled = self.handle(message)?;
         Ok(self.follow(handled))
     }
 
+    /// Counts a message and checks its number, where that is wished, and forgets what was decided for the last one;
+    /// whether it is to be handled.
+    #[cold]
+    fn attend(&mut self, message: &Message) -> Result<bool, SessionError> {
+        self.granted.clear();
+        if let Some(stats) = &self.stats {
+            stats.received(message, self.session.serializer);
+            stats.publish_if_due(&self.realm, &self.session);
+        }
+        self.check_number(message)
+    }
+
     #[inline]
     fn handle(&mut self, message: Message) -> Result<Handled, SessionError> {
-        if self.realm.version() != self.version {
-            self.renew();
-        }
         match message {
             Message::Publish(publish) => self.publish(publish),
             Message::Call(call) => self.call(call),
@@ -136,7 +190,7 @@ impl Open {
                     uses_passthru(&answer.passthru),
                     "YIELD",
                 )?;
-                yielded(&self.session, answer);
+                yielded(&self.realm, &self.session, answer);
                 Ok(Handled::Done)
             }
             Message::Error(answer) if answer.request_type == code::INVOCATION => {
@@ -145,7 +199,7 @@ impl Open {
                     uses_passthru(&answer.passthru),
                     "ERROR",
                 )?;
-                failed(&self.session, answer);
+                failed(&self.realm, &self.session, answer);
                 Ok(Handled::Done)
             }
             Message::Error(answer) => violation(format!(
@@ -157,7 +211,8 @@ impl Open {
             Message::Register(register) => Ok(self.register(register)),
             Message::Unregister(unregister) => Ok(self.unregister(unregister)),
             Message::Cancel(cancel) => {
-                canceled(&self.session, cancel.request);
+                let mode = cancel.mode.unwrap_or(CancelMode::KillNoWait);
+                ending::cancel(&self.realm, &self.session, cancel.request, mode);
                 Ok(Handled::Done)
             }
             Message::EventReceived(_) => Ok(Handled::Done),
@@ -167,13 +222,24 @@ impl Open {
         }
     }
 
-    /// The realm changed: what is remembered of the session's rights is out of date.
+    /// Notices that the realm changed.
+    #[inline]
+    pub(super) fn look_at_realm(&mut self) {
+        if self.realm.version() != self.version {
+            self.renew();
+        }
+    }
+
+    /// The realm changed: what is remembered of the session's rights is out of date. What holds of requests' numbers and
+    /// of statistics was settled when the session joined.
     #[cold]
     fn renew(&mut self) {
         self.version = self.realm.version();
-        self.terms = self.session.role.terms();
+        (self.terms, self.options) = (self.session.role.terms(), self.realm.options());
+        self.attentive = self.last_request.is_some() || self.stats.is_some() || !self.terms.is_fixed();
         self.last_topic = None;
         self.last_procedure = None;
+        self.granted.clear();
     }
 
     fn follow(&mut self, handled: Handled) -> Flow {
@@ -189,63 +255,107 @@ impl Open {
 
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
         loop {
-            match self.busy.as_deref_mut() {
+            let message = match self.busy.as_deref_mut() {
                 None => return Poll::Ready(Flow::Continue),
                 Some(Busy::Publishing(fanout)) => {
                     ready!(fanout.poll(&self.realm, cx));
                     self.busy = None;
+                    continue;
+                }
+                Some(Busy::Giving(giving)) => {
+                    ready!(giving.poll(&self.realm, &self.session, cx));
+                    self.busy = None;
+                    continue;
+                }
+                Some(Busy::Waiting(_, waiting)) => {
+                    let (answer, by) = match &mut self.asker {
+                        Some(asker) => (ready!(asker.poll(cx)), asker.asked()),
+                        None => (Err(Text::default()), Weak::new()),
+                    };
+                    self.granted.push(waiting.decided(&self.terms, answer, by));
+                    self.busy.take()
                 }
                 Some(Busy::Again(_)) => {
                     ready!(self.session.sink.poll_room(cx));
-                    let Some(Busy::Again(message)) = self.busy.take().map(|busy| *busy) else { continue };
-                    match self.handle(message).map(|handled| self.follow(handled)) {
-                        Ok(Flow::Continue | Flow::Pause) => {}
-                        Ok(close) => return Poll::Ready(close),
-                        // It was no violation when it came, and nothing came after it that could have made it one.
-                        Err(_) => return Poll::Ready(Flow::Close(CloseReason::ProtocolViolation)),
-                    }
+                    self.busy.take()
                 }
+            };
+            let Some(Busy::Again(message) | Busy::Waiting(message, _)) = message.map(|busy| *busy) else {
+                continue;
+            };
+            // What was decided by terms that hold no longer is decided again.
+            self.look_at_realm();
+            match self.handle(message).map(|handled| self.follow(handled)) {
+                Ok(Flow::Continue | Flow::Pause) => {}
+                Ok(close) => return Poll::Ready(close),
+                // It was no violation when it came, and nothing came after it that could have made it one.
+                Err(_) => return Poll::Ready(Flow::Close(CloseReason::ProtocolViolation)),
             }
         }
     }
 
+    /// When [`Open::expired`] is to be called.
+    #[inline]
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let deciding = match self.busy.as_deref() {
+            Some(Busy::Waiting(_, waiting)) => waiting.until,
+            _ => None,
+        };
+        match (self.deadline, deciding) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub(super) fn expired(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = ending::time_out(&self.realm, &self.session, now);
+        }
+        if let (Some(Busy::Waiting(_, waiting)), Some(asker)) = (self.busy.as_deref_mut(), &self.asker)
+            && waiting.until.is_some_and(|at| at <= now)
+        {
+            // The answer is then an error, which wakes this session.
+            waiting.until = None;
+            asker.give_up(&self.realm);
+        }
+    }
+
+    /// What it waits for is waited for no longer: its calls, and what it asked an authorizer.
+    pub(super) fn give_up(&mut self) {
+        if let Some(asker) = self.asker.take() {
+            asker.give_up(&self.realm);
+        }
+        ending::leave(&self.realm, &self.session);
+    }
+
     /// The session ends, however it does: everything it held is given back.
     pub(super) fn leave(&mut self, router: &Router) {
+        let quiet = self.session.ending().is_some_and(|ending| ending.quiet);
+        self.realm.members.remove(self.session.id);
         if let Some(Busy::Publishing(fanout)) = self.busy.take().map(|busy| *busy) {
             fanout.finish(&self.realm);
         }
-        self.session.end_calls();
-        for (_, Subscription { topic, number }) in self.subscriptions.drain() {
+        if !quiet {
+            self.publish_testaments();
+        }
+        self.give_up();
+        let (subscriptions, registrations) = self.session.held.lock().take();
+        for Subscription { topic, number } in subscriptions {
             self.realm.unsubscribe(&topic, number, &self.session, None);
         }
-        for (_, registration) in self.registrations.drain() {
-            self.realm.unregister(&registration, None);
+        for (registration, callee) in registrations {
+            self.realm.unregister(&registration, &callee, None);
         }
-        self.realm.forget(self.session.id);
+        if let Some(stats) = self.stats.take().filter(|_| !quiet) {
+            stats.publish_last(&self.realm, &self.session);
+        }
+        if !self.session.is_silent() {
+            self.realm.meta.note(|| MetaEvent::Left(self.session.clone()));
+        }
+        self.realm.meta.publish(&self.realm);
+        self.realm.members.left();
         router.return_session_id(self.session.id);
         tracing::debug!(session = %self.session.id, "session left");
-    }
-
-    /// Checks syntax, reservation and permission of a URI, in this order and before anything that would tell what
-    /// exists.
-    pub(super) fn authorize(&self, action: Action, uri: &Text) -> Result<Decision, Trouble> {
-        if !uri::is_valid(uri, self.realm.uri_check()) {
-            return Err(Trouble::new(reply::INVALID_URI, format!("'{uri}' is no valid URI")));
-        }
-        let role = &self.session.role;
-        let for_the_router = matches!(action, Action::Publish | Action::Register);
-        if for_the_router && !role.trusted && uri::is_reserved(uri) {
-            return Err(Trouble::new(
-                reply::INVALID_URI,
-                format!("'{uri}' begins with 'wamp.', which is reserved"),
-            ));
-        }
-        let decision = self.terms.decide(uri);
-        if decision.allows(action) {
-            return Ok(decision);
-        }
-        let text = format!("role '{}' is not authorized to {} '{uri}'", role.name, action.name());
-        Err(Trouble::new(reply::NOT_AUTHORIZED, text))
     }
 
     /// The ERROR for a request beyond what a session may hold: there are as many of `what` as this key allows.

@@ -268,6 +268,7 @@ fn event_details<W: Writer>(out: &mut Vec<u8>, details: &EventDetails) {
     map.identity(["publisher", "publisher_authid", "publisher_authrole"], details.publisher.as_deref());
     map.text("topic", details.topic.as_ref());
     map.flag("retained", details.retained);
+    map.level(details.trustlevel);
     map.passthru(&details.passthru);
     map.close();
 }
@@ -279,6 +280,7 @@ fn invocation_details<W: Writer>(out: &mut Vec<u8>, details: &InvocationDetails)
     map.number("timeout", details.timeout);
     map.flag("receive_progress", details.receive_progress);
     map.flag("progress", details.progress);
+    map.level(details.trustlevel);
     map.passthru(&details.passthru);
     map.close();
 }
@@ -338,6 +340,14 @@ impl<'o, W: Writer> Options<'o, W> {
         if value != 0 {
             self.key(key);
             W::uint(self.out, value);
+        }
+    }
+
+    #[inline]
+    fn level(&mut self, level: Option<TrustLevel>) {
+        if let Some(level) = level {
+            self.key("trustlevel");
+            W::uint(self.out, level.get().into());
         }
     }
 

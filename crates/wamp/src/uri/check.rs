@@ -1,5 +1,7 @@
 //! The syntax of URIs and realm names.
 
+use crate::Text;
+
 /// How strictly URIs are checked: a setting of a realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum UriCheck {
@@ -23,9 +25,19 @@ pub enum Form {
 
 /// Whether a URI has the form it must have.
 pub fn is_valid(uri: &str, check: UriCheck, form: Form) -> bool {
+    has_form(uri.as_bytes(), || uri, check, form)
+}
+
+/// The same for text that came in a message, whose bytes are at hand.
+pub fn is_valid_text(uri: &Text, check: UriCheck, form: Form) -> bool {
+    has_form(uri.as_bytes(), || uri.as_str(), check, form)
+}
+
+#[inline]
+fn has_form<'a>(uri: &[u8], text: impl FnOnce() -> &'a str, check: UriCheck, form: Form) -> bool {
     let mut empty = true;
     let mut ascii = true;
-    for byte in uri.as_bytes() {
+    for byte in uri {
         match byte {
             b'.' if empty && form != Form::Wildcard => return false,
             b'.' => {
@@ -40,7 +52,7 @@ pub fn is_valid(uri: &str, check: UriCheck, form: Form) -> bool {
         }
         empty = false;
     }
-    (!empty || form != Form::NonEmpty) && (ascii || !uri.chars().any(char::is_whitespace))
+    (!empty || form != Form::NonEmpty) && (ascii || !text().chars().any(char::is_whitespace))
 }
 
 /// Whether a URI is one of WAMP's own, which clients neither register nor publish to.
@@ -66,7 +78,11 @@ mod tests {
     use super::*;
 
     fn forms(uri: &str, check: UriCheck) -> [bool; 3] {
-        [Form::NonEmpty, Form::Prefix, Form::Wildcard].map(|form| is_valid(uri, check, form))
+        [Form::NonEmpty, Form::Prefix, Form::Wildcard].map(|form| {
+            let valid = is_valid(uri, check, form);
+            assert_eq!(is_valid_text(&uri.into(), check, form), valid);
+            valid
+        })
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::codec::{DEPTH, Kind, Level, Reader, Result, fault, tree};
-use crate::{DecodeError, Dict, Id, Payload, Serializer, Shape, Text};
+use crate::{DecodeError, Dict, Id, Payload, Serializer, Shape, Text, TrustLevel};
 
 /// A message that is being read.
 pub(super) struct Envelope<'a, R> {
@@ -273,6 +273,13 @@ impl<'a, R: Reader<'a>> Field<'_, 'a, R> {
         match self.r.integer()? {
             Some(value) => Ok(value),
             None => self.wrong(option, "an integer that is not negative"),
+        }
+    }
+
+    pub(super) fn trustlevel(&mut self) -> Result<TrustLevel> {
+        match self.r.integer()?.map(u32::try_from) {
+            Some(Ok(level)) => Ok(TrustLevel::new(level)),
+            _ => self.wrong("trustlevel", "an integer from 0 to 2^32 - 1"),
         }
     }
 

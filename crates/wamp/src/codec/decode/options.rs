@@ -199,7 +199,7 @@ pub(super) fn event<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>) -> Result<EventD
             b"publisher_authrole" => publisher.authrole = field.text("publisher_authrole")?,
             b"topic" => details.topic = Some(field.text("topic")?),
             b"retained" => details.retained = field.boolean("retained")?,
-            b"trustlevel" => drop(field.integer("trustlevel")?),
+            b"trustlevel" => details.trustlevel = Some(field.trustlevel()?),
             b"x_acknowledged_delivery" => drop(field.boolean("x_acknowledged_delivery")?),
             _ => end_to_end(field, key, &mut details.passthru)?,
         }
@@ -300,7 +300,7 @@ pub(super) fn invocation<'a, R: Reader<'a>>(e: &mut Envelope<'a, R>) -> Result<I
             b"timeout" => details.timeout = field.integer("timeout")?,
             b"receive_progress" => details.receive_progress = field.boolean("receive_progress")?,
             b"progress" => details.progress = field.boolean("progress")?,
-            b"trustlevel" => drop(field.integer("trustlevel")?),
+            b"trustlevel" => details.trustlevel = Some(field.trustlevel()?),
             _ => end_to_end(field, key, &mut details.passthru)?,
         }
         Ok(())
