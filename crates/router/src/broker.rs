@@ -268,7 +268,7 @@ impl Realm {
             match topic.join(self, session, &reply(topic.id)) {
                 Joined::As(number) => return Some((topic, number)),
                 Joined::NoRoom => {
-                    self.retire(&topic, session.id);
+                    self.retire(&topic, Some(session));
                     return None;
                 }
                 // Whoever let it die is about to take it out; doing it here too keeps this from waiting.
@@ -287,7 +287,7 @@ impl Realm {
     ) -> Ended {
         let ended = topic.leave(self, number, session, reply);
         if ended == Ended::Yes {
-            self.retire(topic, session.id);
+            self.retire(topic, Some(session));
         }
         ended
     }
@@ -333,13 +333,14 @@ impl Realm {
     }
 
     /// Takes a topic out of use if it has no subscribers and nothing of it is kept.
-    pub(crate) fn retire(&self, topic: &Arc<Topic>, last: Id) {
+    pub(crate) fn retire(&self, topic: &Arc<Topic>, last: Option<&Session>) {
         let dies = {
             let mut subscribers = topic.subscribers.write();
             let kept = subscribers.kept || topic.has_history();
             let dies = subscribers.list.is_empty() && !subscribers.dead && !kept;
             subscribers.dead |= dies;
-            if dies && subscribers.announced {
+            if dies && subscribers.announced && last.is_none_or(|session| !session.is_quiet()) {
+                let last = last.map_or(Id::default(), |session| session.id);
                 self.meta.note(|| MetaEvent::SubscriptionDeleted(last, topic.id));
             }
             dies

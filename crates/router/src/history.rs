@@ -6,6 +6,7 @@ use std::sync::Arc;
 use transom_base::Timestamp;
 use transom_wamp::{Id, Identity, Passthru, Payload, Text};
 
+use crate::broker::Topic;
 use crate::filter::Filter;
 use crate::sync::Mutex;
 
@@ -24,6 +25,18 @@ struct Log {
     /// The oldest first.
     records: VecDeque<Arc<Record>>,
     bytes: usize,
+}
+
+/// Keeps an event wherever events like it are kept.
+pub(crate) fn keep<'a>(topics: impl Iterator<Item = &'a Arc<Topic>>, record: impl FnOnce() -> Record) {
+    let mut record = Some(record);
+    let mut made: Option<Arc<Record>> = None;
+    for history in topics.filter(|topic| topic.has_history()).filter_map(|topic| topic.history()) {
+        if let Some(record) = record.take() {
+            made = Some(Arc::new(record()));
+        }
+        made.iter().for_each(|record| history.add(record.clone()));
+    }
 }
 
 /// One event, as it was published.

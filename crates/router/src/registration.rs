@@ -48,6 +48,8 @@ struct Callees {
     turn: AtomicU64,
     /// The last one left: the registration is not in use any more.
     dead: bool,
+    /// `on_create` was published.
+    announced: bool,
 }
 
 /// A session that answers a procedure.
@@ -162,7 +164,8 @@ impl Slot {
 impl Registration {
     fn new(realm: &Realm, uri: &Text, options: &RegisterOptions, first: Arc<Callee>) -> Self {
         let sole = (options.invoke == Invoke::Single).then(|| first.clone());
-        let callees = Callees { list: vec![first], next: 2, turn: AtomicU64::new(0), dead: false };
+        let callees =
+            Callees { list: vec![first], next: 2, turn: AtomicU64::new(0), dead: false, announced: false };
         Registration {
             id: realm.next_id(),
             // It lives as long as the registration does, not as the frame it came in.
@@ -206,6 +209,17 @@ impl Registration {
         self.callees.read().list.iter().map(|callee| callee.session.clone()).collect()
     }
 
+    /// Tells of a callee that came, and of the registration where it is the first that may be told of.
+    fn announce(self: &Arc<Self>, realm: &Realm, callees: &mut Callees, session: &Session) {
+        if self.is_silent(session) {
+            return;
+        }
+        if !std::mem::replace(&mut callees.announced, true) {
+            realm.meta.note(|| MetaEvent::RegistrationCreated(session.id, self.clone()));
+        }
+        realm.meta.note(|| MetaEvent::Registered(session.id, self.id));
+    }
+
     fn is_silent(&self, session: &Session) -> bool {
         session.is_silent() || uri::is_reserved(&self.uri)
     }
@@ -229,9 +243,7 @@ impl Registration {
             let callee = Callee::new(callees.next, wish.session.clone(), wish.options);
             callees.next += 1;
             callees.list.push(callee.clone());
-            if !self.is_silent(wish.session) {
-                realm.meta.note(|| MetaEvent::Registered(wish.session.id, self.id));
-            }
+            self.announce(realm, &mut callees, wish.session);
             Some(Registered::Done(self.clone(), callee))
         })
     }
@@ -260,11 +272,12 @@ impl Registration {
         if callees.dead {
             self.ended.store(true, Ordering::Release);
         }
-        if !self.is_silent(&callee.session) {
-            realm.meta.note(|| MetaEvent::Unregistered(callee.session.id, self.id));
-            if callees.dead {
-                realm.meta.note(|| MetaEvent::RegistrationDeleted(callee.session.id, self.id));
-            }
+        let session = &callee.session;
+        if !self.is_silent(session) {
+            realm.meta.note(|| MetaEvent::Unregistered(session.id, self.id));
+        }
+        if callees.dead && callees.announced && !session.is_quiet() {
+            realm.meta.note(|| MetaEvent::RegistrationDeleted(session.id, self.id));
         }
         drop(callees);
         drop(gone);
@@ -371,10 +384,7 @@ impl Realm {
                 if session.sink.offer(Outgoing { class: Class::Normal, message }) == Offered::Full {
                     return false;
                 }
-                if !fresh.is_silent(session) {
-                    self.meta.note(|| MetaEvent::RegistrationCreated(session.id, fresh.clone()));
-                    self.meta.note(|| MetaEvent::Registered(session.id, fresh.id));
-                }
+                fresh.announce(self, &mut fresh.callees.write(), session);
                 true
             })
         });

@@ -235,7 +235,7 @@ impl Realm {
             }
             if topics.len() >= self.retained.max_topics() {
                 drop(topics);
-                self.retire(&topic, Id::default());
+                self.retire(&topic, None);
                 return Err(StoreFull);
             }
             if topic.keep(true) {
@@ -262,7 +262,7 @@ impl Realm {
             std::mem::take(&mut slots.list)
         };
         self.retained.give_room(forgotten.iter().map(|slot| slot.size()).sum());
-        self.retire(&kept.topic, Id::default());
+        self.retire(&kept.topic, None);
         self.meta.publish(self);
         true
     }

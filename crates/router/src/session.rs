@@ -198,9 +198,14 @@ impl Session {
         true
     }
 
-    /// Whether nothing that happens to it is published.
+    /// Whether nothing that it does is published.
     pub(crate) fn is_silent(&self) -> bool {
-        self.role.trusted || self.quiet.load(Ordering::Relaxed)
+        self.role.trusted || self.is_quiet()
+    }
+
+    /// Whether nobody is to hear of its end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
     }
 
     /// Whether somebody has asked for its end.

@@ -7,6 +7,7 @@ use transom_wamp::{Dict, Event, EventDetails, Id, Message, Payload, Serializer, 
 use crate::broker::Topic;
 use crate::describe;
 use crate::fanout::Fanout;
+use crate::history::{self, Record};
 use crate::realm::Realm;
 use crate::registration::Registration;
 use crate::scratch;
@@ -92,6 +93,15 @@ impl MetaEvent {
         }
         let Some(publication) = scratch::random_id() else { return };
         let payload = Payload::from_values(Serializer::MsgPack, &self.arguments(realm), &Dict::default());
+        history::keep(topics.iter(), || Record {
+            time: realm.now(),
+            publication,
+            publisher: None,
+            topic: uri.clone(),
+            passthru: None,
+            payload: payload.clone(),
+            filter: None,
+        });
         let details = EventDetails::default();
         let first = topics.remove(0);
         let event = Event { subscription: first.id, publication, details, payload };

@@ -15,7 +15,7 @@ use crate::decision::{Action, Decision};
 use crate::describe;
 use crate::fanout::{Fanout, Progress};
 use crate::filter::Filter;
-use crate::history::Record;
+use crate::history::{self, Record};
 use crate::index::Found;
 use crate::reply;
 use crate::reroute::detach_dict;
@@ -187,8 +187,6 @@ impl Open {
 
     fn deliver(&mut self, to: Where, publish: Publish, publication: Id) -> Handled {
         let Where { topic, mut patterns, decision } = to;
-        let kept = topic.as_ref().is_some_and(|topic| topic.has_history())
-            || patterns.iter().any(|topic| topic.has_history());
         let disclose = self.discloses(&publish, decision);
         let Publish { options, topic: uri, payload, .. } = publish;
         let by_session = options
@@ -202,8 +200,8 @@ impl Open {
             ..EventDetails::default()
         };
         let filter = filter(options.receivers);
-        if kept && !by_session {
-            let record = Record {
+        if !by_session {
+            history::keep(topic.iter().chain(&patterns), || Record {
                 time: self.realm.now(),
                 publication,
                 publisher: details.publisher.clone(),
@@ -211,11 +209,7 @@ impl Open {
                 passthru: details.passthru.clone().map(detached),
                 payload: payload.detached(),
                 filter: filter.clone(),
-            };
-            let record = Arc::new(record);
-            for history in topic.iter().chain(&patterns).filter_map(|topic| topic.history()) {
-                history.add(record.clone());
-            }
+            });
         }
         let first = match &topic {
             Some(topic) => topic.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use transom_wamp::{Id, Match, Text};
+use transom_wamp::{Match, Text};
 
 use super::{ANONYMOUS, Options, Realm};
 use crate::broker::Topic;
@@ -91,7 +91,7 @@ impl Realm {
         *self.histories.lock() = now;
         for topic in before {
             topic.keep_history(self, None);
-            self.retire(&topic, Id::default());
+            self.retire(&topic, None);
         }
         self.meta.publish(self);
     }

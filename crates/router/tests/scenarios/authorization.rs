@@ -113,7 +113,7 @@ fn uris_that_are_malformed_or_reserved_are_refused() {
     assert_eq!(refused(&mut client, json!([64, 1, {}, "wamp.x"])), INVALID_URI);
     assert_eq!(refused(&mut client, json!([16, 1, {"acknowledge": true}, "wamp.x"])), INVALID_URI);
     assert_eq!(
-        refused(&mut client, json!([48, 1, {}, "wamp.session.count"])),
+        refused(&mut client, json!([48, 1, {}, "wamp.session.other"])),
         "wamp.error.no_such_procedure"
     );
     client.subscribe("wamp.session.on_join");

@@ -109,49 +109,6 @@ fn call_in_flight_outlives_its_registration() {
 }
 
 #[test]
-fn options_of_register_that_are_not_offered_are_refused_by_name() {
-    let router = router();
-    let mut client = Client::join(&router);
-    let table = [
-        (json!({"match": "prefix"}), "'match'"),
-        (json!({"match": "wildcard"}), "'match'"),
-        (json!({"invoke": "roundrobin"}), "'invoke'"),
-        (json!({"invoke": "random"}), "'invoke'"),
-        (json!({"invoke": "first"}), "'invoke'"),
-        (json!({"invoke": "last"}), "'invoke'"),
-        (json!({"concurrency": 3}), "'concurrency'"),
-        (json!({"force_reregister": true}), "'force_reregister'"),
-        (json!({"forward_timeout": true}), "'forward_timeout'"),
-    ];
-    for (options, name) in table {
-        let (uri, text) = client.fails(json!([64, 1, options, URI]));
-        assert_eq!(uri, "wamp.error.option_not_allowed");
-        assert!(text.contains(name), "{options}: {text}");
-    }
-    let plain = json!({"match": "exact", "invoke": "single", "force_reregister": false});
-    assert_eq!(client.ask(json!([64, 1, plain, URI]))[0], 65);
-}
-
-#[test]
-fn options_of_call_that_are_not_offered_have_no_effect_or_are_refused() {
-    let router = router();
-    let mut callee = Client::join(&router);
-    callee.register(URI);
-    let mut caller = Client::join_featuring(&router, &["progressive_call_invocations"]);
-    let (uri, text) = caller.fails(json!([48, 1, {"progress": true}, URI]));
-    assert_eq!(uri, "wamp.error.option_not_allowed");
-    assert!(text.contains("'progress'"), "{text}");
-    callee.nothing();
-    caller.tell(json!([48, 2, {"receive_progress": true, "timeout": 1}, URI]));
-    assert_eq!(callee.one()[3], json!({}));
-    // Nobody asked for progressive results: they are dropped, and the call is not answered by them.
-    callee.tell(json!([70, 1, {"progress": true}, [1]]));
-    caller.nothing();
-    callee.tell(json!([70, 1, {}, [2]]));
-    assert_eq!(caller.one(), json!([50, 2, {}, [2]]));
-}
-
-#[test]
 fn number_of_a_call_that_is_not_answered_may_not_be_used_again() {
     for procedure in [URI, "com.app.nothing", "not valid"] {
         let router = router();
@@ -170,32 +127,6 @@ fn number_of_a_call_that_is_not_answered_may_not_be_used_again() {
         let number = client.one()[1].clone();
         client.tell(json!([70, number, {}]));
         assert_eq!(client.one()[1], 7);
-    }
-}
-
-#[test]
-fn canceled_call_is_answered_at_once_and_what_comes_later_ignored() {
-    for mode in [json!({}), json!({"mode": "skip"}), json!({"mode": "kill"}), json!({"mode": "killnowait"})] {
-        let router = router();
-        let (mut callee, mut caller) = (Client::join(&router), Client::join(&router));
-        callee.register(URI);
-        caller.tell(json!([48, 1, {}, URI]));
-        let number = callee.one()[1].clone();
-        let answer = caller.ask(json!([49, 1, mode]));
-        assert_eq!(
-            (&answer[1], &answer[2], &answer[4]),
-            (&json!(48), &json!(1), &json!("wamp.error.canceled"))
-        );
-        caller.tell(json!([49, 1, mode]));
-        callee.tell(json!([70, number, {}]));
-        callee.tell(json!([8, 68, number, {}, "com.error"]));
-        caller.nothing();
-        callee.nothing();
-        // The number is free again, and an answer to the call that had it before is none to this one.
-        caller.tell(json!([48, 1, {}, URI]));
-        assert_eq!(callee.one()[1], 2);
-        callee.tell(json!([70, number, {}]));
-        caller.nothing();
     }
 }
 

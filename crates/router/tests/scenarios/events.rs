@@ -138,18 +138,6 @@ fn whitelist_does_not_let_the_publisher_in() {
 }
 
 #[test]
-fn patterns_are_refused_by_name() {
-    let router = router();
-    let mut client = Client::join(&router);
-    for pattern in ["prefix", "wildcard"] {
-        let (uri, text) = client.fails(json!([32, 1, {"match": pattern}, URI]));
-        assert_eq!(uri, "wamp.error.option_not_allowed");
-        assert!(text.contains("'match'") && text.contains(pattern), "{text}");
-    }
-    assert_eq!(client.ask(json!([32, 1, {"match": "exact", "get_retained": true}, URI]))[0], 33);
-}
-
-#[test]
 fn options_for_the_ends_are_copied() {
     let router = router();
     let mut publisher = Client::join_featuring(&router, &["payload_passthru_mode"]);

@@ -32,11 +32,37 @@ fn welcome_says_who_the_client_is_and_what_the_router_can_do() {
     assert_eq!(details["authid"].as_str().unwrap().len(), 29);
     assert!(details["agent"].as_str().unwrap().starts_with("Transom-"));
     let passthru = ["payload_passthru_mode", "payload_transparency", "payload_encryption_cryptobox"];
-    let broker = ["publisher_identification", "publisher_exclusion", "subscriber_blackwhite_listing"];
-    for (role, own) in [("broker", &broker[..]), ("dealer", &["caller_identification"])] {
+    let broker = [
+        "publisher_identification",
+        "publisher_exclusion",
+        "subscriber_blackwhite_listing",
+        "pattern_based_subscription",
+        "event_retention",
+        "session_meta_api",
+        "subscription_meta_api",
+        "subscription_revocation",
+    ];
+    let dealer = [
+        "caller_identification",
+        "call_canceling",
+        "call_timeout",
+        "call_reroute",
+        "progressive_call_results",
+        "progressive_call_invocations",
+        "pattern_based_registration",
+        "shared_registration",
+        "session_meta_api",
+        "registration_meta_api",
+        "testament_meta_api",
+        "registration_revocation",
+    ];
+    for (role, own) in [("broker", &broker[..]), ("dealer", &dealer)] {
         let features = details["roles"][role]["features"].as_object().unwrap();
-        let announced: Vec<&str> = features.keys().map(String::as_str).collect();
-        assert_eq!(announced, [own, &passthru].concat());
+        let mut announced: Vec<&str> = features.keys().map(String::as_str).collect();
+        let mut expected = [own, &passthru].concat();
+        announced.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(announced, expected);
         assert!(features.values().all(|value| value == true));
     }
     assert_eq!(status(&router).sessions, 1);

@@ -12,7 +12,7 @@ use transom_config::{
     Allow, AnonymousAuth, AnonymousConfig, AuthConfig, Authorization, MatchPolicy, Permission, Realm, Role,
     SlowConsumer,
 };
-use transom_router::{RealmStatus, Router};
+use transom_router::{RealmSettings, RealmStatus, Router};
 use transom_testkit::FakeSink;
 use transom_wamp::{
     Encoder, Flow, Serializer, SessionError, SessionPort, SessionSink, TransportDetails, decode,
@@ -45,6 +45,18 @@ pub(crate) fn rule(uri: &str, match_policy: MatchPolicy, actions: &str) -> Permi
 
 pub(crate) fn router() -> Arc<Router> {
     Router::new(&[open_realm()])
+}
+
+/// A router whose only realm is open and has further settings.
+pub(crate) fn router_with(set: impl FnOnce(&mut RealmSettings)) -> Arc<Router> {
+    router_at(SetClock::new(), set)
+}
+
+/// The same, with a clock that the test sets.
+pub(crate) fn router_at(clock: Arc<SetClock>, set: impl FnOnce(&mut RealmSettings)) -> Arc<Router> {
+    let mut settings = RealmSettings::from(&open_realm());
+    set(&mut settings);
+    Router::with_settings(&[settings], clock)
 }
 
 /// Everybody who joins gets this role.
@@ -118,6 +130,14 @@ impl Client {
     pub(crate) fn try_tell(&mut self, message: Value) -> Result<Flow, SessionError> {
         let message = decode(Serializer::Json, &message.to_string().into()).unwrap();
         self.port.receive(message)
+    }
+
+    /// Whether a message can be read at all.
+    pub(crate) fn try_tell_raw(
+        &mut self,
+        message: &str,
+    ) -> Result<transom_wamp::Message, transom_wamp::DecodeError> {
+        decode(Serializer::Json, &message.to_owned().into())
     }
 
     /// Sends a message after which the router wants more.
@@ -213,6 +233,57 @@ impl Client {
         self.take().into_iter().map(argument).collect()
     }
 
+    /// Subscribes with options; the subscription.
+    #[track_caller]
+    pub(crate) fn subscribe_with(&mut self, options: Value, topic: &str) -> u64 {
+        let answer = self.ask(json!([32, 1, options, topic]));
+        assert_eq!((&answer[0], &answer[1]), (&json!(33), &json!(1)), "{answer}");
+        answer[2].as_u64().unwrap()
+    }
+
+    /// Registers with options; the registration.
+    #[track_caller]
+    pub(crate) fn register_with(&mut self, options: Value, procedure: &str) -> u64 {
+        let answer = self.ask(json!([64, 1, options, procedure]));
+        assert_eq!((&answer[0], &answer[1]), (&json!(65), &json!(1)), "{answer}");
+        answer[2].as_u64().unwrap()
+    }
+
+    /// Sends a request and takes its answer and all that follows it, whatever the router waits for on the way.
+    #[track_caller]
+    pub(crate) fn ask_patiently(&mut self, message: Value) -> Vec<Value> {
+        let mut flow = self.try_tell(message).unwrap();
+        while flow == Flow::Pause {
+            match self.poll(&Woken::default()) {
+                Poll::Ready(next) => flow = next,
+                Poll::Pending => panic!("it waits for somebody else"),
+            }
+        }
+        assert_eq!(flow, Flow::Continue);
+        self.take()
+    }
+
+    /// Calls a procedure that answers at once: its only result.
+    #[track_caller]
+    pub(crate) fn calls(&mut self, procedure: &str, args: Value) -> Value {
+        self.calls_with(procedure, args, json!({}))
+    }
+
+    #[track_caller]
+    pub(crate) fn calls_with(&mut self, procedure: &str, args: Value, kwargs: Value) -> Value {
+        let answer = self.ask(json!([48, 1, {}, procedure, args, kwargs]));
+        assert_eq!((&answer[0], &answer[1]), (&json!(50), &json!(1)), "{answer}");
+        answer.get(3).map_or(json!(null), |args| args[0].clone())
+    }
+
+    /// Does what a transport does for its session after each turn: looks at its deadline.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        while let Some(at) = self.port.deadline().filter(|at| *at <= now) {
+            assert_eq!(self.port.expired(now), Flow::Continue);
+            assert_ne!(self.port.deadline(), Some(at), "what is due is done");
+        }
+    }
+
     /// Asks a paused port what comes next.
     pub(crate) fn poll(&mut self, woken: &Woken) -> Poll<Flow> {
         self.port.poll_ready(&mut Context::from_waker(&woken.waker()))
@@ -243,16 +314,17 @@ impl Woken {
     }
 }
 
-/// A clock that a test sets.
-pub(crate) struct SetClock(Mutex<Instant>);
+/// A clock that a test sets. Its time of day begins in 1970.
+pub(crate) struct SetClock(Instant, Mutex<Instant>);
 
 impl SetClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(SetClock(Mutex::new(Instant::now())))
+        let now = Instant::now();
+        Arc::new(SetClock(now, Mutex::new(now)))
     }
 
     pub(crate) fn forward(&self, time: Duration) -> Instant {
-        let mut now = self.0.lock().unwrap();
+        let mut now = self.1.lock().unwrap();
         *now += time;
         *now
     }
@@ -260,10 +332,10 @@ impl SetClock {
 
 impl Clock for SetClock {
     fn now(&self) -> Instant {
-        *self.0.lock().unwrap()
+        *self.1.lock().unwrap()
     }
 
     fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
+        SystemTime::UNIX_EPOCH + self.now().duration_since(self.0)
     }
 }
