@@ -211,7 +211,8 @@ impl Registration {
             if let Some(slot) = slot {
                 slot.release(realm);
             }
-            return Err(why);
+            // Somebody else may answer it by now.
+            return Err(if self.is_alive() { why } else { NotInvoked::Ended });
         }
         let made = self.made_more(realm, callee, call, terms);
         let taken = self.taken_more(callee, slot, caller, call, terms);

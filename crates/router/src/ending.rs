@@ -180,7 +180,15 @@ pub(crate) fn end_invocation(
 
 /// A session leaves: who works for it is told, and who waits for it gets an error.
 pub(crate) fn leave(realm: &Realm, session: &Arc<Session>) {
-    let (made, taken) = session.take_calls();
+    let (mut made, taken) = session.take_calls();
+    // First what waits: nobody is to begin with it when there is room.
+    made.retain(|(_, Made { place, .. })| match place {
+        Place::Queued { registration, ticket } => {
+            registration.unqueue(*ticket);
+            false
+        }
+        Place::With { .. } | Place::Moving { .. } => true,
+    });
     for (_, Made { place, .. }) in made {
         match place {
             Place::With { callee, invocation } => {
@@ -191,11 +199,8 @@ pub(crate) fn leave(realm: &Realm, session: &Arc<Session>) {
                 }
                 taken.release(realm);
             }
-            Place::Queued { registration, ticket } => {
-                registration.unqueue(ticket);
-            }
             // Who moves it finds nothing any more.
-            Place::Moving { .. } => {}
+            Place::Moving { .. } | Place::Queued { .. } => {}
         }
     }
     for (_, taken) in taken {
