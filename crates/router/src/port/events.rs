@@ -136,8 +136,12 @@ impl Open {
                 Offered::TooLarge => return Handled::Failed,
             }
         }
+        let mut to = to;
         if retain {
             self.retain(&publish, to.decision, publication);
+            // Whoever subscribed before this was kept has not got it from there.
+            to.topic = self.realm.topics.get(&publish.topic);
+            to.patterns = self.patterns_for(&publish);
         }
         self.deliver(to, publish, publication)
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use transom_base::Clock;
-use transom_config::{AnonymousConfig, AuthConfig, Authorization, Role};
-use transom_router::{CallTimeoutUnit, RealmSettings, RoleSettings, Router, StoreRule};
+use transom_config::{AnonymousAuth, AnonymousConfig, AuthConfig, Authorization, Role};
+use transom_router::{CallTimeoutUnit, RealmSettings, Router, StoreRule};
 use transom_testkit::FakeSink;
 use transom_wamp::{
     CancelMode, CloseReason, Encoder, Flow, Invoke, Match, Message, Serializer, SessionError, SessionPort,
@@ -55,9 +55,7 @@ impl Clock for SetClock {
 }
 
 pub(crate) fn router(clock: Arc<SetClock>) -> Arc<Router> {
-    let role = |name: &str, authorization| {
-        RoleSettings::from(&Role { name: name.into(), authorization, ..Role::default() })
-    };
+    let role = |name: &str, authorization| Role { name: name.into(), authorization, ..Role::default() };
     let mut realm = RealmSettings::new("realm1");
     realm.roles = vec![
         role("open", Authorization::Always(true)),
@@ -100,7 +98,7 @@ impl Session {
     pub(crate) fn join(router: &Arc<Router>, limited: bool, features: u8) -> Session {
         let role = if limited { "limited" } else { "open" };
         let anonymous = AnonymousConfig { role: role.into(), ..AnonymousConfig::default() };
-        let auth = AuthConfig { anonymous: Some(anonymous), ..AuthConfig::default() };
+        let auth = AuthConfig { anonymous: Some(AnonymousAuth::Static(anonymous)), ..AuthConfig::default() };
         let sink = Arc::new(FakeSink::new(Serializer::Json));
         let details = TransportDetails::memory(Serializer::Json, 1);
         let port = router.port(Some(&auth)).open(details, sink.clone());
