@@ -196,6 +196,29 @@ fn call_that_is_brought_to_another_callee_ends_once_when_it_is_canceled_meanwhil
 }
 
 #[test]
+fn wish_to_cancel_is_not_lost_while_the_call_is_brought_to_another_callee() {
+    explore(|| {
+        let router = queueing_router();
+        let [mut first, mut second] = rerouting(&router);
+        let mut caller = Client::join_featuring(&router, &["call_reroute"]);
+        caller.call(1, "com.app");
+        let refusing = thread::spawn(move || {
+            let heard = first.listen();
+            first.refuse(&heard);
+            first
+        });
+        caller.cancel(1);
+        let mut first = refusing.join().unwrap();
+        // Nobody answers it.
+        caller.assert_each_answered_once(&[1]);
+        first.assert_interrupts_follow_invocations();
+        second.assert_interrupts_follow_invocations();
+        drop((first, second, caller));
+        assert_empty(&router);
+    });
+}
+
+#[test]
 fn call_that_is_brought_to_another_callee_ends_once_when_either_side_leaves() {
     explore(|| {
         let router = queueing_router();
