@@ -319,7 +319,7 @@ mod tests {
         for (value, expected) in [
             (yes.clone(), Some((true, false, false))),
             (no.clone(), Some((false, false, false))),
-            (map(&[allow.clone()]), Some((true, false, false))),
+            (map(std::slice::from_ref(&allow)), Some((true, false, false))),
             (map(&[("allow", no), ("cache", yes.clone())]), Some((false, true, false))),
             (map(&[allow.clone(), ("disclose", yes.clone())]), Some((true, false, true))),
             (map(&[allow.clone(), ("validate", Value::Null)]), Some((true, false, false))),

@@ -11,8 +11,8 @@ use crate::meta::{Meta, MetaEvent};
 use crate::realm::Realm;
 use crate::scratch;
 use crate::session::Session;
-use crate::sync::{Mutex, RwLock};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::sync::{Mutex, RwLock};
 use crate::uri;
 
 /// A topic or a pattern of topics that has subscribers: one subscription, which all of them share.

@@ -50,6 +50,9 @@ impl Calls {
     }
 }
 
+/// Calls in the order of their numbers.
+type Numbered<T> = Vec<(Id, T)>;
+
 /// A call that a session made.
 pub(crate) struct Made {
     pub(crate) place: Place,
@@ -317,7 +320,7 @@ impl Session {
     }
 
     /// The session leaves: what it made and took is taken from it, in the order of numbers, and nothing more is noted.
-    pub(crate) fn take_calls(&self) -> (Vec<(Id, Made)>, Vec<(Id, Taken)>) {
+    pub(crate) fn take_calls(&self) -> (Numbered<Made>, Numbered<Taken>) {
         self.leaves();
         let mut calls = self.calls.lock();
         calls.over = true;

@@ -12,18 +12,17 @@
 //! its caller's calls. So no EVENT precedes SUBSCRIBED or follows UNSUBSCRIBED, and nothing follows GOODBYE.
 //!
 //! # Changes of realms and roles
-//! [`Router::update`] changes them under the sessions. A role stays the same object and gets other terms; each session
-//! keeps those that it saw last, with what it remembers of their decisions, and looks with every message whether its
-//! realm counts another version. A session that has to go is left a sign, and its own
-//! task, woken, says GOODBYE. Which sessions
-//! there are is known to the realm's members, a lock that is taken when one joins or leaves and around no other but
-//! those of the session's terms and calls.
+//! [`Router::update`] changes them under the sessions. A role stays the same object and gets other terms, a realm other
+//! options; each session keeps those that it saw last, with what it remembers of their decisions, and looks with every
+//! message whether its realm counts another version. A session that has to go, because its realm or role is gone or
+//! because the meta API ends it, is left a sign, and its own task, woken, says GOODBYE. Which sessions there are is
+//! known to the realm's members, a lock that is taken when one joins or leaves and around no other but those of the
+//! session's terms and calls.
 //!
 //! # What a session may hold
 //! Its role bounds its subscriptions, its registrations, and its calls that wait for an answer, those it made and those
-//! it took each. A session's port alone knows what it subscribed to and registered, and compares without a lock; the
-//! calls are counted under the lock of the session's calls, where they are noted. The ERROR for what would be more is
-//! made after that lock is released, and nothing is left behind.
+//! it took each. What it subscribed to and registered is counted where it is noted, in the session, and so are its
+//! calls. The ERROR for what would be more is made after the lock is released, and nothing is left behind.
 
 mod announced;
 mod authorizer;
@@ -61,7 +60,7 @@ mod window;
 
 pub use router::Router;
 pub use settings::{
-    CallTimeoutUnit, DiscloseMe, MetaCompat, RealmSettings, StatsSettings,
-    StoreRule, StoreSettings, TrustLevel,
+    CallTimeoutUnit, DiscloseMe, MetaCompat, RealmSettings, StatsSettings, StoreRule, StoreSettings,
+    TrustLevel,
 };
 pub use status::{RealmStatus, RouterStatus};

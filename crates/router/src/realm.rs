@@ -25,10 +25,10 @@ use crate::status::RealmStatus;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::table::Table;
-use members::Members;
 pub(crate) use members::Gone;
-use options::Switches;
+use members::Members;
 pub(crate) use options::Options;
+use options::Switches;
 
 /// The role that everybody may have, though without rules of its own it may do nothing.
 const ANONYMOUS: &str = "anonymous";

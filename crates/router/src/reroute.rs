@@ -204,12 +204,13 @@ impl Moving {
             more.map(|more| std::mem::replace(&mut more.sent, Sent::Yes))
         };
         match sent {
-            Some(Sent::Yes | Sent::NotYet) => {}
             Some(Sent::ToBeKilled) => {
-                if ending::send_interrupt(callee, invocation, CancelMode::Kill, None) != Offered::Queued {
+                let told = ending::send_interrupt(callee, invocation, CancelMode::Kill, None);
+                if told != Offered::Queued {
                     ending::cancel(realm, &self.caller, self.call.request, CancelMode::Skip);
                 }
             }
+            Some(Sent::Yes | Sent::NotYet) => {}
             // Answered already, or ended: a callee that has answered passes over it.
             None if callee.announced.canceling => {
                 ending::send_interrupt(callee, invocation, CancelMode::KillNoWait, None);

@@ -47,8 +47,11 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) subscriptions: HashMap<Id, Subscription, RandomState>,
-    pub(crate) registrations: HashMap<Id, (Arc<Registration>, Arc<Callee>), RandomState>,
+    pub(crate) registrations: HashMap<Id, Answering, RandomState>,
 }
+
+/// A registration, and the session as one of its callees.
+pub(crate) type Answering = (Arc<Registration>, Arc<Callee>);
 
 /// A place among the subscribers of a topic.
 #[derive(Clone)]
@@ -92,7 +95,7 @@ impl Facts {
 
 impl Held {
     /// What was held, in the order of its IDs.
-    pub(crate) fn take(&mut self) -> (Vec<Subscription>, Vec<(Arc<Registration>, Arc<Callee>)>) {
+    pub(crate) fn take(&mut self) -> (Vec<Subscription>, Vec<Answering>) {
         let Held { subscriptions, registrations } = std::mem::take(self);
         let mut subscriptions: Vec<Subscription> = subscriptions.into_values().collect();
         subscriptions.sort_unstable_by_key(|subscription| subscription.topic.id);

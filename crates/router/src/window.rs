@@ -194,6 +194,7 @@ impl<T> Window<T> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
 
     use proptest::prelude::*;
 
@@ -255,9 +256,9 @@ mod tests {
                 // Half of the time the next number, else any.
                 let number = if step % 2 == 0 { next } else { number };
                 if step < 2 {
-                    if !map.contains_key(&id(number)) {
+                    if let Entry::Vacant(place) = map.entry(id(number)) {
                         window.insert(id(number), number);
-                        map.insert(id(number), number);
+                        place.insert(number);
                         next = (number + 1) % (Id::MAX + 1);
                     }
                 } else {

@@ -26,6 +26,8 @@ mod leaving;
 mod limits;
 #[path = "scenarios/meta.rs"]
 mod meta;
+#[path = "scenarios/options.rs"]
+mod options;
 #[path = "scenarios/patterns.rs"]
 mod patterns;
 #[path = "scenarios/progress.rs"]

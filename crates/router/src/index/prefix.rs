@@ -78,8 +78,7 @@ impl<T> PrefixTree<T> {
     pub(super) fn insert(&mut self, key: &[u8], value: T) -> Option<T> {
         let mut at = ROOT;
         let mut rest = key;
-        loop {
-            let Some(first) = rest.first() else { break };
+        while let Some(first) = rest.first() {
             let Some(next) = self.node(at).and_then(|node| node.child(*first)) else {
                 let leaf = self.add(Node::new(rest, at));
                 self.link(at, *first, leaf);

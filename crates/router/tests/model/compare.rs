@@ -46,7 +46,7 @@ impl Bindings {
     }
 
     fn is_bound(&self, name: &Value, number: &Value) -> bool {
-        name.as_str().and_then(|name| self.numbers.get(name)).map(|bound| *bound) == number.as_u64()
+        name.as_str().and_then(|name| self.numbers.get(name)).copied() == number.as_u64()
     }
 
     fn matches(&mut self, expected: &Value, heard: &Value) -> bool {

@@ -169,7 +169,8 @@ fn callees_get_no_more_calls_at_once_than_they_take() {
         let (uri, _) = caller.fails(json!([48, 4, {}, URI]));
         assert_eq!(uri, "crossbar.error.max_concurrency_reached");
         // Each way in which an invocation ends makes room.
-        let endings: [&dyn Fn(&mut Client, &mut Client, u64, usize); 3] = [
+        type End<'a> = &'a dyn Fn(&mut Client, &mut Client, u64, usize);
+        let endings: [End<'_>; 3] = [
             &|callee, _, invocation, _| callee.tell(json!([70, invocation, {}])),
             &|callee, _, invocation, _| callee.tell(json!([8, 68, invocation, {}, "com.app.failed"])),
             &|_, caller, _, request| caller.tell(json!([49, request, {"mode": "skip"}])),

@@ -82,6 +82,10 @@ fn identity() -> BoxedStrategy<Option<Box<Identity>>> {
     .boxed()
 }
 
+fn trustlevel() -> BoxedStrategy<Option<TrustLevel>> {
+    option::of((0..u32::MAX).prop_map(TrustLevel::new)).boxed()
+}
+
 fn features() -> BoxedStrategy<Option<Features>> {
     option::of(
         proptest::sample::subsequence(&["a", "b", "call_canceling"][..], 0..3)
@@ -166,9 +170,9 @@ fn message(serializer: Serializer) -> BoxedStrategy<Message> {
         (id(), matching(), any::<bool>(), text()).prop_map(|(request, matching, get_retained, topic)| {
             Message::Subscribe(Subscribe { request, matching, get_retained, topic })
         }),
-        (id(), id(), identity(), option::of(text()), any::<bool>(), passthru(), p()).prop_map(
-            |(subscription, publication, publisher, topic, retained, passthru, payload)| {
-                let details = EventDetails { publisher, topic, retained, passthru };
+        (id(), id(), identity(), option::of(text()), any::<bool>(), trustlevel(), passthru(), p()).prop_map(
+            |(subscription, publication, publisher, topic, retained, trustlevel, passthru, payload)| {
+                let details = EventDetails { publisher, topic, retained, trustlevel, passthru };
                 Message::Event(Event { subscription, publication, details, payload })
             }
         ),
@@ -203,14 +207,28 @@ fn message(serializer: Serializer) -> BoxedStrategy<Message> {
                 Message::Error(ErrorMessage { request_type, request, passthru, error, payload })
             }
         ),
-        (id(), id(), (identity(), option::of(text()), 0..100_000u64, flags()), passthru(), p()).prop_map(
-            |(request, registration, (caller, procedure, timeout, flags), passthru, payload)| {
-                let [receive_progress, progress, ..] = flags;
-                let details =
-                    InvocationDetails { caller, procedure, timeout, receive_progress, progress, passthru };
-                Message::Invocation(Invocation { request, registration, details, payload })
-            }
-        ),
+        (id(), id(), (identity(), option::of(text()), 0..100_000u64, flags(), trustlevel()), passthru(), p())
+            .prop_map(
+                |(
+                    request,
+                    registration,
+                    (caller, procedure, timeout, flags, trustlevel),
+                    passthru,
+                    payload,
+                )| {
+                    let [receive_progress, progress, ..] = flags;
+                    let details = InvocationDetails {
+                        caller,
+                        procedure,
+                        timeout,
+                        receive_progress,
+                        progress,
+                        trustlevel,
+                        passthru,
+                    };
+                    Message::Invocation(Invocation { request, registration, details, payload })
+                }
+            ),
         (id(), matching(), 0..5usize, option::of(1..=u64::MAX), flags(), text()).prop_map(
             |(request, matching, invoke, concurrency, flags, procedure)| {
                 let [force_reregister, disclose_caller, forward_timeout, _] = flags;
