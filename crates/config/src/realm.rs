@@ -20,9 +20,9 @@ map! {
         /// Further settings.
         options: RealmOptions = RealmOptions::default() => map();
         /// What is kept of events and calls.
-        store: Option<RealmStore> = None => some_or_null(map()), unsupported_if_used();
+        store: Option<RealmStore> = None => some_or_null(map());
         /// Statistics about sessions, published as `wamp.session.on_stats`.
-        stats: Option<RealmStats> = None => some_or_null(map()), unsupported_if_used();
+        stats: Option<RealmStats> = None => some_or_null(map());
         /// Schemas that payloads could be checked against.
         inventory: Option<Inventory> = None => some_or_null(map()), warned_of("payloads are not checked against schemas");
         /// Links to realms of other routers.
@@ -39,7 +39,7 @@ map! {
         /// Which URIs clients may use.
         uri_check: UriCheck = UriCheck::Loose => word();
         /// Offer the procedures and events `wamp.session.*`, `wamp.registration.*` and `wamp.subscription.*`.
-        enable_meta_api: bool = true => flag(), always_warned_of("this release has no meta API");
+        enable_meta_api: bool = true => flag();
         /// Offer them to the management realm as well.
         bridge_meta_api: bool = false => flag(), warned_of("there is no management realm");
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use transom_config::{MatchPolicy, MemoryStore, RealmStats, RealmStore, StoredPattern};
 use transom_wamp::{Match, uri};
 
 /// A realm.
@@ -187,7 +188,44 @@ impl From<&transom_config::Realm> for RealmSettings {
             },
             event_dispatching_chunk_size: config.options.event_dispatching_chunk_size,
             enable_meta_api: config.options.enable_meta_api,
+            store: match &config.store {
+                Some(RealmStore::Memory(store)) => StoreSettings::from(store),
+                // There is none of these: the reader refuses it.
+                Some(RealmStore::Database(_)) | None => StoreSettings::default(),
+            },
+            stats: config.stats.as_ref().map(StatsSettings::from),
             ..RealmSettings::new(&config.name)
+        }
+    }
+}
+
+impl From<&MemoryStore> for StoreSettings {
+    fn from(config: &MemoryStore) -> Self {
+        let rule = |stored: &StoredPattern| StoreRule {
+            uri: stored.uri.clone(),
+            matching: match stored.match_policy {
+                MatchPolicy::Exact => Match::Exact,
+                MatchPolicy::Prefix => Match::Prefix,
+                MatchPolicy::Wildcard => Match::Wildcard,
+            },
+            limit: stored.limit.unwrap_or(config.limit),
+        };
+        StoreSettings {
+            event_history: config.event_history.iter().map(rule).collect(),
+            call_queue: config.call_queue.iter().map(rule).collect(),
+            ..StoreSettings::default()
+        }
+    }
+}
+
+impl From<&RealmStats> for StatsSettings {
+    fn from(config: &RealmStats) -> Self {
+        StatsSettings {
+            rated_message_size: config.rated_message_size,
+            trigger_after_rated_messages: config.trigger_after_rated_messages,
+            trigger_after_duration: Duration::from_secs(config.trigger_after_duration),
+            trigger_on_join: config.trigger_on_join,
+            trigger_on_leave: config.trigger_on_leave,
         }
     }
 }

@@ -8,6 +8,7 @@ mod page;
 mod rawsocket;
 mod realm;
 mod shapes;
+mod store;
 mod support;
 mod table;
 mod web;

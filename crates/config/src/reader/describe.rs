@@ -62,11 +62,6 @@ pub(crate) const fn always_noted(why: &'static str) -> Status {
     Status::Ignored { severity: Severity::Note, why, always: true }
 }
 
-/// Without effect, whatever the value.
-pub(crate) const fn always_warned_of(why: &'static str) -> Status {
-    Status::Ignored { severity: Severity::Warning, why, always: true }
-}
-
 /// What a value may be.
 #[derive(Debug, Clone)]
 pub enum Shape {

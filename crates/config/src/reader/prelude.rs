@@ -1,8 +1,8 @@
 //! What the definitions of the dialect are written with.
 
 pub(crate) use super::describe::{
-    ChoiceHooks, Definition, Hooks, Status, always_noted, always_warned_of, unsupported, unsupported_but,
-    unsupported_if_used, warned_of, without_effect,
+    ChoiceHooks, Definition, Hooks, Status, always_noted, unsupported, unsupported_but, unsupported_if_used,
+    warned_of, without_effect,
 };
 pub(crate) use super::kind::*;
 pub(crate) use super::map::Map;

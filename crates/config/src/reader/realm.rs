@@ -9,7 +9,7 @@ use super::map::Map;
 use super::tree;
 use super::val::Val;
 use super::writer::Writer;
-use crate::reader::describe::{Status, unsupported};
+use crate::reader::describe::Status;
 use crate::{Authorization, MatchPolicy, PayloadTypes, Permission, RealmStats};
 
 /// A realm name: a letter and 2 to 254 of letters, digits, `_-@.`, or an Ethereum address.
@@ -79,7 +79,7 @@ impl Group for HowAuthorized {
 
     fn read(&self, role: &Map<'_>, _: impl FnOnce() -> Authorization) -> Option<Authorization> {
         let by_default = role.optional("allow-by-default", &some(flag()), || None, &Status::Works);
-        let authorizer = role.optional("authorizer", &some(strict_uri()), || None, &unsupported());
+        let authorizer = role.optional("authorizer", &some(strict_uri()), || None, &Status::Works);
         let permissions = role.optional("permissions", &some(list(map())), || None, &Status::Works);
         if role.has("authorizer") && role.has("permissions") {
             let why = "a role has either \"permissions\" or an \"authorizer\", not both";
@@ -117,7 +117,7 @@ impl Group for HowAuthorized {
             "A procedure of the realm that is called for each decision. Not together with `permissions`.",
             &some(strict_uri()),
             &None,
-            &unsupported(),
+            &Status::Works,
         );
         definition.optional(
             "allow-by-default",

@@ -83,7 +83,7 @@ fn configurations_that_would_run_are_not_refused() {
         ),
         (
             realm(json!({"store": {"type": "memory", "limit": 0, "more": 1}})),
-            Severity::Unsupported,
+            Severity::Warning,
             "unknown attribute",
         ),
         (realm(json!({"inventory": {"type": "wamp.eth", "catalogs": []}})), Severity::Warning, "no effect"),
