@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use transom_base::{Address, ConnInfo, Connection, Deadline, TlsInfo};
 use transom_endpoint::Upgrade;
 use transom_testkit::{IssuedFiles, TestCa};
-use transom_tests::{PATIENCE, Program, TestNode};
+use transom_tests::{PATIENCE, Program, TestNode, has_tool};
 use transom_tls::{MinVersion, TlsClient, TlsConnectSettings};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_transom-tested");
@@ -50,12 +50,14 @@ fn private(files: IssuedFiles) -> IssuedFiles {
     files
 }
 
-/// A node with one RawSocket and one WebSocket transport behind this TLS.
+/// A node behind this TLS: RawSocket, WebSocket, and everything on one port.
 async fn node(tls: &Json) -> TestNode {
     let endpoint = |port: u16| json!({"type": "tcp", "interface": "127.0.0.1", "port": port, "tls": tls});
     TestNode::start(json!([
         {"type": "rawsocket", "endpoint": endpoint(1)},
         {"type": "websocket", "endpoint": endpoint(2)},
+        {"type": "universal", "endpoint": endpoint(3), "rawsocket": {}, "websocket": {},
+         "web": {"paths": {"/": {"type": "json", "value": "found"}}}},
     ]))
     .await
 }
@@ -156,12 +158,58 @@ async fn protocol_by_alpn_where_http_is_spoken_and_nowhere_else() {
         ..folder.connecting("localhost")
     };
     assert_eq!(joined(node.tcp(0), &settings).await.unwrap().alpn, None);
-    let (client, _) = TlsClient::new(&settings).unwrap();
-    let io = TcpStream::connect(node.tcp(1)).await.unwrap();
-    let info = ConnInfo::new(Address::Tcp(node.tcp(1)), Address::Tcp(io.local_addr().unwrap()));
+    assert_eq!(agreed(node.tcp(1), &settings).await.as_deref(), Some("http/1.1"));
+    assert_eq!(agreed(node.tcp(2), &settings).await.as_deref(), Some("h2"), "web services speak it");
+    let settings = TlsConnectSettings { alpn: vec!["http/1.1".to_owned()], ..settings };
+    assert_eq!(agreed(node.tcp(2), &settings).await.as_deref(), Some("http/1.1"));
+}
+
+/// The protocol that ALPN comes to.
+async fn agreed(addr: std::net::SocketAddr, settings: &TlsConnectSettings) -> Option<String> {
+    let (client, _) = TlsClient::new(settings).unwrap();
+    let io = TcpStream::connect(addr).await.unwrap();
+    let info = ConnInfo::new(Address::Tcp(addr), Address::Tcp(io.local_addr().unwrap()));
     let conn = Connection { io: Box::new(io), info };
     let conn = client.apply(conn, Deadline::after(Some(PATIENCE))).await.unwrap();
-    assert_eq!(conn.info.tls.unwrap().alpn.as_deref(), Some("http/1.1"));
+    conn.info.tls.unwrap().alpn.clone()
+}
+
+/// What curl says of the version that it spoke, and what it was told.
+async fn curl(url: &str, more: &[&str]) -> (String, String) {
+    let args =
+        ["--silent", "--show-error", "--max-time", "20", "--insecure", "--write-out", "\n%{http_version}"];
+    let curl = tokio::process::Command::new("curl").args(args).args(more).arg(url).output().await.unwrap();
+    let text = String::from_utf8(curl.stdout).unwrap();
+    let (told, version) = text.rsplit_once('\n').unwrap();
+    assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
+    (version.to_owned(), told.to_owned())
+}
+
+#[tokio::test]
+async fn curl_when_it_may_choose_speaks_http2_with_and_without_tls() {
+    if !has_tool("curl") {
+        return;
+    }
+    let folder = Folder::new();
+    let secure = node(&tls(&folder.server("one", "localhost"))).await;
+    let url = format!("https://127.0.0.1:{}/", secure.tcp(2).port());
+    assert_eq!(curl(&url, &["--http2"]).await, ("2".to_owned(), "\"found\"".to_owned()));
+    assert_eq!(curl(&url, &["--http1.1"]).await.0, "1.1");
+    let plain = TestNode::start(json!([
+        {"type": "universal", "endpoint": {"type": "tcp", "interface": "127.0.0.1", "port": 1}, "rawsocket": {},
+         "websocket": {"ws": {"type": "websocket"}}, "web": {"paths": {"/": {"type": "json", "value": "found"}}}},
+        {"type": "websocket", "endpoint": {"type": "unix", "path": "ws.sock"}},
+    ]))
+    .await;
+    let url = format!("http://127.0.0.1:{}/", plain.tcp(0).port());
+    let prior = ["--http2-prior-knowledge"];
+    assert_eq!(curl(&url, &prior).await, ("2".to_owned(), "\"found\"".to_owned()));
+    let (version, page) = curl(&format!("{url}ws"), &prior).await;
+    assert!(version == "2" && page.contains("WebSocket"), "the status page: {page}");
+    let socket = plain.unix(1);
+    let (version, page) =
+        curl("http://localhost/", &[&prior[..], &["--unix-socket", socket.to_str().unwrap()]].concat()).await;
+    assert!(version == "2" && page.contains("WebSocket"), "the status page: {page}");
 }
 
 fn configured(dir: &Path, tls: &Json, port: u16) {

@@ -35,20 +35,17 @@ impl Sniff for TlsSniff {
     }
 }
 
-/// HTTP/1: a first octet that a method can begin with, or an empty line before it (RFC 9112, sections 2.2 and 3). Not
-/// HTTP/2, whose first words could be a method too.
+/// HTTP: a first octet that a method can begin with, or an empty line before it (RFC 9112, sections 2.2 and 3). HTTP/2
+/// begins like a method, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HttpSniff;
 
 impl Sniff for HttpSniff {
     fn sniff(&self, prefix: &[u8]) -> Verdict {
-        match starts_with(prefix, HTTP2) {
-            Verdict::Yes => Verdict::No,
-            Verdict::NeedMore => Verdict::NeedMore,
-            Verdict::No => match prefix.first() {
-                Some(first) if is_token(*first) || matches!(first, b'\r' | b'\n') => Verdict::Yes,
-                _ => Verdict::No,
-            },
+        match prefix.first() {
+            Some(first) if is_token(*first) || matches!(first, b'\r' | b'\n') => Verdict::Yes,
+            Some(_) => Verdict::No,
+            None => Verdict::NeedMore,
         }
     }
 }
@@ -87,7 +84,7 @@ mod tests {
     use super::*;
     use crate::sniff::first;
 
-    const ALL: [&dyn Sniff; 5] = [&RawSocketSniff, &MqttSniff, &TlsSniff, &Http2Sniff, &HttpSniff];
+    const ALL: [&dyn Sniff; 4] = [&RawSocketSniff, &MqttSniff, &TlsSniff, &HttpSniff];
 
     const OPENINGS: [(&[u8], Option<usize>); 15] = [
         (b"\x7f\xf1\0\0", Some(0)),
@@ -95,12 +92,12 @@ mod tests {
         (b"\x10\x1a\0\x04MQTT", Some(1)),
         (b"\x16\x03\x01\x02\0\x01\0", Some(2)),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Some(3)),
-        (b"PRI * HTTP/1.1\r\n", Some(4)),
-        (b"POST / HTTP/1.1\r\n", Some(4)),
-        (b"PROPFIND / HTTP/1.1\r\n", Some(4)),
-        (b"GET /ws HTTP/1.1\r\nHost: x\r\n", Some(4)),
-        (b"\r\nGET / HTTP/1.1\r\n", Some(4)),
-        (b"!odd / HTTP/1.1\r\n", Some(4)),
+        (b"PRI * HTTP/1.1\r\n", Some(3)),
+        (b"POST / HTTP/1.1\r\n", Some(3)),
+        (b"PROPFIND / HTTP/1.1\r\n", Some(3)),
+        (b"GET /ws HTTP/1.1\r\nHost: x\r\n", Some(3)),
+        (b"\r\nGET / HTTP/1.1\r\n", Some(3)),
+        (b"!odd / HTTP/1.1\r\n", Some(3)),
         (b"\x16\x04", None),
         (b"\0\0\0\0", None),
         (b"\xff\xf4", None),

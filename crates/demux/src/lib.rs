@@ -4,12 +4,12 @@
 //! Start reading at [`Sniff`], the pure decision; [`Universal`] is the handler that reads, decides and hands on.
 //!
 //! ```
-//! use transom_demux::{HttpSniff, RawSocketSniff, Sniff, Verdict};
+//! use transom_demux::{HttpSniff, RawSocketSniff, Sniff, TlsSniff, Verdict};
 //!
 //! assert_eq!(RawSocketSniff.sniff(b"\x7f"), Verdict::Yes);
 //! assert_eq!(HttpSniff.sniff(b"GET / HTTP/1.1\r\n"), Verdict::Yes);
-//! // A method, or the first words of HTTP/2?
-//! assert_eq!(HttpSniff.sniff(b"PR"), Verdict::NeedMore);
+//! // A record of TLS has a version as its second octet.
+//! assert_eq!(TlsSniff.sniff(b"\x16"), Verdict::NeedMore);
 //! ```
 
 mod answer;

@@ -1,8 +1,9 @@
-//! Serves a connection with HTTP/1.1: hyper reads and writes, a [`WebService`] answers, and this module keeps the time
+//! Serves a connection with HTTP/1.1 or HTTP/2: hyper reads and writes, a [`WebService`] answers, and this module keeps the time
 //! limits, follows the node's phase and hands the connection on when it is upgraded.
 
 mod calls;
 mod drive;
+mod http2;
 mod limits;
 mod watched;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::server::conn::http1;
+use hyper_util::rt::TokioExecutor;
 use transom_base::{BoxFuture, ConnScope, Connection, ConnectionHandler, ServeError, in_phases};
 
 use crate::WebService;
@@ -55,7 +57,8 @@ impl Default for HttpSettings {
     }
 }
 
-/// Serves connections with HTTP/1.1.
+/// Serves connections with HTTP/1.1, and with HTTP/2 where the client begins with its preface (RFC 9113 §3.3, 3.4): by
+/// agreement through ALPN, or because it knows.
 pub struct HttpHandler {
     shared: Arc<Shared>,
 }
@@ -63,7 +66,8 @@ pub struct HttpHandler {
 /// What all connections of a handler have in common.
 struct Shared {
     service: Arc<dyn WebService>,
-    builder: http1::Builder,
+    http1: http1::Builder,
+    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
     settings: HttpSettings,
     hsts: Option<HeaderValue>,
 }
@@ -71,8 +75,8 @@ struct Shared {
 impl HttpHandler {
     /// A handler whose requests `service` answers.
     pub fn new(service: Arc<dyn WebService>, settings: HttpSettings) -> Self {
-        let mut builder = http1::Builder::new();
-        builder
+        let mut http1 = http1::Builder::new();
+        http1
             // A client may close its side behind its last request, as simple ones do.
             .half_close(true)
             .max_header_size(settings.max_header_bytes)
@@ -80,7 +84,9 @@ impl HttpHandler {
             // The limits of this crate know the difference between a slow head and an idle connection.
             .header_read_timeout(None);
         let hsts = settings.hsts.and_then(|age| HeaderValue::from_str(&format!("max-age={age}")).ok());
-        HttpHandler { shared: Arc::new(Shared { service, builder, settings, hsts }) }
+        HttpHandler {
+            shared: Arc::new(Shared { service, http1, http2: http2::builder(&settings), settings, hsts }),
+        }
     }
 }
 

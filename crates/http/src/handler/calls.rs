@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{HOST, SERVER, STRICT_TRANSPORT_SECURITY};
-use http::{StatusCode, Version};
+use http::header::{CONNECTION, HOST, SERVER, STRICT_TRANSPORT_SECURITY};
+use http::{HeaderValue, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use transom_base::{BoxFuture, ConnInfo};
 
-use super::watched::{Progress, Step};
+use super::watched::{Answering, Progress};
 use super::{HttpSettings, Shared};
 use crate::body::Limited;
 use crate::{Body, BodyError, Reply, Response, Upgraded, empty, page};
@@ -30,13 +30,16 @@ impl Service<http::Request<Incoming>> for Calls {
     type Error = std::convert::Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        self.progress.enter(Step::Answer);
+    fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
+        let answering = self.progress.answering();
         let shared = Arc::clone(&self.shared);
         let info = Arc::clone(&self.info);
-        let progress = Arc::clone(&self.progress);
         let upgraded = Arc::clone(&self.upgraded);
         Box::pin(async move {
+            let http2 = request.version() == Version::HTTP_2;
+            if http2 {
+                name_host(&mut request);
+            }
             let access = shared.settings.access_log.then(|| Access::new(&request, &info));
             let reply = match refusal(&request, &shared.settings) {
                 Some(response) => response.into(),
@@ -47,6 +50,9 @@ impl Service<http::Request<Incoming>> for Calls {
             };
             let mut response = match reply {
                 Reply::Response(response) => response,
+                Reply::Upgrade { .. } if http2 => {
+                    page(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "Connections are upgraded in HTTP/1.1 only.")
+                }
                 Reply::Upgrade { head, then } => {
                     *upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
                     head
@@ -58,11 +64,23 @@ impl Service<http::Request<Incoming>> for Calls {
             if let Some(value) = &shared.hsts {
                 response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());
             }
+            if http2 {
+                // RFC 9113 §8.2.2: there is no such field, one stream being no connection.
+                response.headers_mut().remove(CONNECTION);
+            }
             if let Some(access) = access {
                 access.log(response.status());
             }
-            Ok(response.map(|body| Answer { body, progress }))
+            Ok(response.map(|body| Answer { body, _answering: answering }))
         })
+    }
+}
+
+/// Gives a request of HTTP/2 the Host header that its `:authority` stands for (RFC 9113 §8.3.1).
+fn name_host<B>(request: &mut http::Request<B>) {
+    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(host)) = authority {
+        request.headers_mut().entry(HOST).or_insert(host);
     }
 }
 
@@ -131,13 +149,7 @@ impl Access {
 /// A response's body; when it is gone, the answer is, too.
 pub(super) struct Answer {
     body: Body,
-    progress: Arc<Progress>,
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.progress.enter(Step::Idle);
-    }
+    _answering: Answering,
 }
 
 impl HttpBody for Answer {

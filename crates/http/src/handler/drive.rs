@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use bytes::BytesMut;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transom_base::{
@@ -15,19 +16,27 @@ use transom_base::{
 
 use super::Shared;
 use super::calls::Calls;
+use super::http2;
 use super::limits::{Late, Limits};
 use super::watched::{Progress, Step, Watched};
 
-enum End {
+/// How hyper's part of a connection came to its end.
+pub(super) enum End {
     Hyper(hyper::Result<()>),
     Late(Late),
     Aborted,
 }
 
-/// Answers whose cause is found outside hyper.
+/// The answer whose cause is found outside hyper.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-const WRONG_VERSION: &[u8] =
-    b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What is known once a connection has begun.
+enum Opening {
+    Http1,
+    Http2,
+    Late(Late),
+    Draining,
+}
 
 /// Serves HTTP, and yields what serves the rest of the connection.
 pub(super) async fn run(
@@ -45,13 +54,36 @@ pub(super) async fn run(
         progress: Arc::clone(&progress),
         upgraded: Arc::clone(&upgraded),
     };
-    let stream = TokioIo::new(Watched::new(io, Arc::clone(&progress)));
-    let mut http = shared.builder.serve_connection(stream, calls);
+    let mut stream = Watched::new(io, Arc::clone(&progress));
     let mut limits = Limits::new(&shared.settings, Arc::clone(&progress));
     let mut phase = phase_after(&scope.drain, Phase::Draining);
+    let opening = poll_fn(|cx| {
+        if phase.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Opening::Draining);
+        }
+        match stream.poll_http2(cx) {
+            Poll::Ready(Ok(true)) => Poll::Ready(Opening::Http2),
+            // An error is told to hyper when it reads.
+            Poll::Ready(_) => Poll::Ready(Opening::Http1),
+            Poll::Pending => limits.poll(cx).map(Opening::Late),
+        }
+    });
+    let end = match opening.await {
+        Opening::Draining => {
+            phase = phase_after(&scope.drain, Phase::Draining);
+            None
+        }
+        Opening::Http1 => None,
+        Opening::Late(late) => Some(End::Late(late)),
+        Opening::Http2 => {
+            http2::run(&shared, stream, calls, limits, &scope).await?;
+            return Ok(Box::pin(std::future::ready(Ok(()))));
+        }
+    };
+    let mut http = shared.http1.serve_connection(TokioIo::new(stream), calls);
     let mut replaced = scope.replaced.as_ref().map(|replaced| phase_after(replaced, Phase::Draining));
     let mut last = false;
-    let end = poll_fn(|cx| {
+    let serving = poll_fn(|cx| {
         while phase.as_mut().poll(cx).is_ready() {
             if scope.drain.phase() == Phase::Aborting {
                 return Poll::Ready(End::Aborted);
@@ -75,31 +107,31 @@ pub(super) async fn run(
             Pin::new(&mut http).graceful_shutdown();
         }
         limits.poll(cx).map(End::Late)
-    })
-    .await;
+    });
+    let end = match end {
+        Some(end) => end,
+        None => serving.await,
+    };
     drop((phase, replaced));
     drop(limits);
     let parts = http.into_parts();
-    let mut io = parts.io.into_inner().into_inner();
+    let (leftover, mut io) = parts.io.into_inner().into_parts();
     drop(parts.service);
     let next = upgraded.lock().unwrap_or_else(PoisonError::into_inner).take();
     let result = match end {
         End::Hyper(Ok(())) => {
             if let Some(then) = next {
-                if !parts.read_buf.is_empty() {
-                    io = Box::new(Rewind::new(parts.read_buf, io));
+                if !(parts.read_buf.is_empty() && leftover.is_empty()) {
+                    let mut read = BytesMut::from(parts.read_buf);
+                    read.unsplit(leftover);
+                    io = Box::new(Rewind::new(read.freeze(), io));
                 }
                 let info = Arc::try_unwrap(info).unwrap_or_else(|shared| (*shared).clone());
                 return Ok(then(Connection { io, info }, scope));
             }
             Ok(())
         }
-        End::Hyper(Err(error)) => {
-            if error.is_parse_version_h2() {
-                say(&mut io, WRONG_VERSION).await;
-            }
-            Err(why(error, &progress))
-        }
+        End::Hyper(Err(error)) => Err(why(error, &progress)),
         End::Late(Late::Idle) => Ok(()),
         End::Late(Late::Answer) => {
             // It would not take a goodbye either.
@@ -119,7 +151,7 @@ pub(super) async fn run(
     result.map(|()| -> Serving { Box::pin(std::future::ready(Ok(()))) })
 }
 
-fn phase_after(watch: &DrainWatch, phase: Phase) -> BoxFuture<'static, ()> {
+pub(super) fn phase_after(watch: &DrainWatch, phase: Phase) -> BoxFuture<'static, ()> {
     let mut watch = watch.clone();
     Box::pin(async move { watch.reached(phase).await })
 }
@@ -145,7 +177,7 @@ async fn close(mut io: Box<dyn Stream>, progress: &Progress) {
 }
 
 /// What went wrong, in our words.
-fn why(error: hyper::Error, progress: &Progress) -> ServeError {
+pub(super) fn why(error: hyper::Error, progress: &Progress) -> ServeError {
     use std::error::Error;
 
     if error.is_parse_too_large() {
@@ -155,7 +187,6 @@ fn why(error: hyper::Error, progress: &Progress) -> ServeError {
         return ServeError::Protocol(match progress.first() {
             ([0x16, 0x03, ..], 2..) => "looks like TLS; this port speaks HTTP without TLS".into(),
             ([0x7f, ..], 1..) => "looks like RawSocket; this port speaks HTTP".into(),
-            _ if error.is_parse_version_h2() => "HTTP/2 is not spoken here".into(),
             _ => format!("not a request: {error}"),
         });
     }
@@ -163,9 +194,13 @@ fn why(error: hyper::Error, progress: &Progress) -> ServeError {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         return ServeError::Internal(format!("a response could not be made: {error}: {cause}"));
     }
-    let kind = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .map_or(io::ErrorKind::UnexpectedEof, io::Error::kind);
+    let kind = match error.source() {
+        None => io::ErrorKind::UnexpectedEof,
+        Some(cause) => match cause.downcast_ref::<io::Error>() {
+            Some(cause) => cause.kind(),
+            // Of HTTP/2, whose frames are judged elsewhere.
+            None => return ServeError::Protocol(format!("not HTTP/2 as it should be: {cause}")),
+        },
+    };
     ServeError::Io(io::Error::new(kind, error))
 }

@@ -36,6 +36,12 @@ impl WebService for Site {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                     Response::new(full("at last"))
                 }
+                "/host" => {
+                    let host = request.headers().get("host").map(|host| host.to_str().unwrap().to_owned());
+                    let mut response = Response::new(full(host.unwrap_or_default()));
+                    response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+                    response
+                }
                 "/large" => Response::new(full(vec![b'x'; 1 << 20])),
                 "/forever" => {
                     let pieces = futures_util::stream::repeat_with(|| {
@@ -183,7 +189,7 @@ async fn what_is_no_request_gets_a_4xx_and_is_the_peers_fault() {
         (format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), "431", ErrorKind::Limit),
         (format!("GET / HTTP/1.1\r\nHost: x\r\nlong: {long}\r\n\r\n"), "431", ErrorKind::Limit),
         (format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"), "431", ErrorKind::Limit),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "505", ErrorKind::PeerProtocol),
+        ("PRI * HTTP/2.0\r\n\r\n".to_owned(), "400", ErrorKind::PeerProtocol),
     ] {
         let (answer, end) = exchange(bytes.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes:.40?}: {answer:?}");
@@ -503,3 +509,5 @@ async fn head_limit_is_the_configured_one() {
         assert_eq!(std::str::from_utf8(&answer[9..]), Ok(status), "{max} {pieces}");
     }
 }
+
+mod http2;

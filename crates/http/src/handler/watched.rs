@@ -3,9 +3,10 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transom_base::Stream;
 
@@ -20,10 +21,20 @@ pub(super) enum Step {
     Idle,
 }
 
-/// Noted from inside hyper, read from outside, all in one task: the atomics only satisfy `Send`.
+/// With what a client begins that speaks HTTP/2 (RFC 9113 §3.4).
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Octets that may be read until the version is known: usually all of a request's head.
+const OPENING: usize = 2048;
+
+/// Noted from inside hyper, read from outside. All of it is in one task, but for the streams of HTTP/2.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     step: AtomicU8,
+    /// Requests that are being answered: one at most in HTTP/1.
+    open: AtomicUsize,
+    /// Requests come side by side, so that what is read between two need not be a head.
+    multiplexed: AtomicBool,
     /// Changes with every step, and with every byte that moves outside a head.
     beat: AtomicU32,
     /// The peer takes no more bytes for now.
@@ -43,7 +54,19 @@ impl Progress {
         }
     }
 
-    pub(super) fn enter(&self, step: Step) {
+    /// A request is there; it is answered when the value is dropped.
+    pub(super) fn answering(self: &Arc<Self>) -> Answering {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.enter(Step::Answer);
+        Answering(Arc::clone(self))
+    }
+
+    /// From now on requests come side by side.
+    pub(super) fn multiplex(&self) {
+        self.multiplexed.store(true, Ordering::Relaxed);
+    }
+
+    fn enter(&self, step: Step) {
         let step = match step {
             Step::Head => 0,
             Step::Answer => 1,
@@ -74,7 +97,7 @@ impl Progress {
     }
 
     fn beat(&self) {
-        self.beat.store(self.beat.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.beat.fetch_add(1, Ordering::Relaxed);
     }
 
     fn read(&self, bytes: &[u8]) {
@@ -94,6 +117,7 @@ impl Progress {
         match self.step() {
             Step::Head => {}
             Step::Answer => self.beat(),
+            Step::Idle if self.multiplexed.load(Ordering::Relaxed) => {}
             Step::Idle => self.enter(Step::Head),
         }
     }
@@ -106,19 +130,53 @@ impl Progress {
     }
 }
 
+/// A request that is being answered.
+pub(super) struct Answering(Arc<Progress>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.enter(Step::Idle);
+        }
+    }
+}
+
 /// A stream that notes its progress.
 pub(super) struct Watched {
     io: Box<dyn Stream>,
     progress: Arc<Progress>,
+    /// Read to know the version, and not given to anybody yet.
+    opening: BytesMut,
 }
 
 impl Watched {
     pub(super) fn new(io: Box<dyn Stream>, progress: Arc<Progress>) -> Self {
-        Watched { io, progress }
+        Watched { io, progress, opening: BytesMut::new() }
     }
 
-    pub(super) fn into_inner(self) -> Box<dyn Stream> {
-        self.io
+    /// What was read and given to nobody, and the stream behind it.
+    pub(super) fn into_parts(self) -> (BytesMut, Box<dyn Stream>) {
+        (self.opening, self.io)
+    }
+
+    /// Reads until it is known whether the peer begins as a client of HTTP/2 does.
+    pub(super) fn poll_http2(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            if self.opening.starts_with(PREFACE) {
+                return Poll::Ready(Ok(true));
+            }
+            if !PREFACE.starts_with(&self.opening) {
+                return Poll::Ready(Ok(false));
+            }
+            let mut space = [0; OPENING];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+            self.progress.read(read.filled());
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.opening.extend_from_slice(read.filled());
+        }
     }
 }
 
@@ -128,6 +186,11 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.opening.is_empty() {
+            let length = self.opening.len().min(buf.remaining());
+            buf.put_slice(&self.opening.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = read {

@@ -42,7 +42,7 @@ impl TlsServers {
             StartError::Wrong { place, what }
         };
         let (server, findings) =
-            TlsServer::new(settings(config, speaks_http(&transport.protocol))).map_err(wrong)?;
+            TlsServer::new(settings(config, alpn(&transport.protocol))).map_err(wrong)?;
         for finding in findings {
             let place = at(&config.place, &finding);
             match finding.severity {
@@ -99,7 +99,7 @@ impl fmt::Debug for Behind {
 pub(crate) fn check(node: &Node, findings: &mut Findings) {
     for transport in node.workers.iter().flat_map(Worker::transports) {
         let Some(config) = transport.endpoint.tls() else { continue };
-        let settings = settings(config, speaks_http(&transport.protocol));
+        let settings = settings(config, alpn(&transport.protocol));
         for finding in transom_tls::check_listening(&settings, SystemTime::now()) {
             // A file may be checked on another machine than the one it is for.
             let severity = match finding.severity {
@@ -121,7 +121,7 @@ fn at(place: &Place, finding: &Finding) -> Place {
 }
 
 /// The keys one by one: a new one must be given its place here, or the compiler complains.
-fn settings(config: &TlsListenConfig, http: bool) -> TlsListenSettings {
+fn settings(config: &TlsListenConfig, alpn: &[&str]) -> TlsListenSettings {
     let TlsListenConfig {
         place: _,
         key,
@@ -163,14 +163,17 @@ fn settings(config: &TlsListenConfig, http: bool) -> TlsListenSettings {
             TlsVersion::V1_2 => MinVersion::Tls12,
             TlsVersion::V1_3 => MinVersion::Tls13,
         },
-        alpn: if http { vec!["http/1.1".to_owned()] } else { Vec::new() },
+        alpn: alpn.iter().map(|&protocol| protocol.to_owned()).collect(),
     }
 }
 
-fn speaks_http(protocol: &TransportProtocol) -> bool {
+/// What is agreed on by ALPN, the best first. HTTP/2 is for web services: WebSocket needs HTTP/1.1.
+fn alpn(protocol: &TransportProtocol) -> &'static [&'static str] {
     match protocol {
-        TransportProtocol::WebSocket(_) | TransportProtocol::Web(_) => true,
-        TransportProtocol::Universal(universal) => universal.websocket.is_some() || universal.web.is_some(),
-        _ => false,
+        TransportProtocol::Web(_) => &["h2", "http/1.1"],
+        TransportProtocol::Universal(universal) if universal.web.is_some() => &["h2", "http/1.1"],
+        TransportProtocol::Universal(universal) if universal.websocket.is_some() => &["http/1.1"],
+        TransportProtocol::WebSocket(_) => &["http/1.1"],
+        _ => &[],
     }
 }

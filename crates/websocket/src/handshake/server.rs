@@ -77,7 +77,8 @@ impl ServerRules {
     ///
     /// How to refuse the request.
     pub fn check_request<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        if request.version() != Version::HTTP_11 {
+        // In HTTP/2 nothing can ask for an upgrade; the rest is the same.
+        if ![Version::HTTP_11, Version::HTTP_2].contains(&request.version()) {
             return Err(Refusal::new(
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
                 format!("WebSocket needs HTTP/1.1; the request came as {:?}.", request.version()),
