@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         "test-all" => steps::test_all(&ws, rest),
         "deps" => layers::step(&ws),
         "tidy" => tidy::step(&ws),
-        "suites" => suites::clients(&ws).and_then(|()| suites::validation(&ws)),
+        "suites" => suites::all(&ws),
         "fuzz" => fuzz::command(&ws, rest),
         "bench" => bench(&ws, rest),
         "docs" => docs(&ws),

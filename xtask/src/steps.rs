@@ -21,6 +21,7 @@ const STEPS: &[(&str, Run)] = &[
     ("package", |ws, _| package(ws)),
     ("clients", |ws, background| background.clients().and_then(|()| suites::clients(ws))),
     ("validation", |ws, _| suites::validation(ws)),
+    ("protocols", |ws, _| suites::protocols(ws)),
     ("fuzz", |ws, _| fuzz::smoke(ws)),
     ("deny", deny),
 ];

@@ -1,41 +1,104 @@
 //! The conformance suites of `tests/suites` against a node, built for release and started on a fresh directory.
 
-use crate::run::{Cmd, Stop, failed, folder, tail};
+mod node;
+
+use crate::run::{Cmd, Stop, failed, folder};
 use crate::tools::suites_cache;
 use crate::workspace::Workspace;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use node::Node;
+use std::path::PathBuf;
 
 /// What the real clients check over WebSocket, RawSocket on TCP and RawSocket on a Unix socket.
 const CLIENT_CHECKS: u64 = 759;
+/// The same over WebSocket with TLS and RawSocket on a Unix socket.
+const SECURE_CLIENT_CHECKS: u64 = 480;
 /// The invalid messages among the vectors, and the new session after them.
 const VALIDATION_CHECKS: u64 = 20;
+/// The cases of Autobahn|Testsuite: all of them, and those without large messages and compression.
+const WEBSOCKET_CASES: u64 = 517;
+const QUICK_WEBSOCKET_CASES: u64 = 247;
+const TLS_CHECKS: u64 = 20;
+/// Slow heads, bodies and readers: others are served meanwhile; and the slow heads are gone.
+const SLOW_CHECKS: u64 = 4;
 
-const START: Duration = Duration::from_secs(20);
-const STOP: Duration = Duration::from_secs(20);
+/// Seconds for the cases of one run.
+const WEBSOCKET_LIMIT: &str = "900";
 
-/// Real client libraries, unmodified, in three languages.
+/// All of them.
+pub(crate) fn all(ws: &Workspace) -> Result<(), Stop> {
+    clients(ws)?;
+    validation(ws)?;
+    protocols(ws)
+}
+
+/// Real client libraries, unmodified, in three languages: as they are, and over TLS.
 pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
     let cache = suites_cache(&ws.root);
-    with_node(ws, CLIENT_CHECKS, |node| {
+    let suite = |websocket: String, rawsocket: Vec<String>| {
         Cmd::new(ws.root.join("tests/suites/wamp_clients.sh"))
-            .args(["realm1", &node.websocket(), &format!("127.0.0.1:{}", node.port)])
-            .env("RS", format!("unix:{}", node.socket.display()))
+            .args(["realm1", &websocket])
+            .args(rawsocket)
             .env("PROFILE", "basic")
             .env("SUITES_CACHE", &cache)
+    };
+    with_node(ws, |node| {
+        let socket = format!("unix:{}", node.socket.display());
+        let plain = suite(node.websocket(), vec![format!("127.0.0.1:{}", node.port)]).env("RS", &socket);
+        judged(ws, plain, CLIENT_CHECKS)?;
+        let secure = suite(node.secure_websocket(), Vec::new()).env("RS", &socket);
+        judged(ws, secure.env("CAFILE", node.authority()), SECURE_CLIENT_CHECKS)
     })
 }
 
 /// The invalid messages of the WAMP test vectors.
 pub(crate) fn validation(ws: &Workspace) -> Result<(), Stop> {
-    with_node(ws, VALIDATION_CHECKS, |node| {
-        Cmd::new("python3").args(["tests/suites/wamp_validation.py", &node.websocket(), "realm1"])
+    with_node(ws, |node| {
+        let suite =
+            Cmd::new("python3").args(["tests/suites/wamp_validation.py", &node.websocket(), "realm1"]);
+        judged(ws, suite, VALIDATION_CHECKS)
+    })
+}
+
+/// Autobahn|Testsuite in both roles and over TLS, a scan of TLS, and slow clients. What takes longest runs beside the
+/// rest.
+pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
+    ws.cargo("build --release --example fuzzing_client -p transom-websocket").status()?;
+    let client = ws.build.join("release/examples/fuzzing_client");
+    let script = |name: &str| {
+        Cmd::new(ws.root.join("tests/suites").join(name)).env("SUITES_CACHE", suites_cache(&ws.root))
+    };
+    let reports = |name: &str| folder(ws.build.join("suites").join(name));
+    let autobahn = |name: &str, out: PathBuf| {
+        script(name).env("OUT", out).env("STRICT", "1").env("LIMIT", WEBSOCKET_LIMIT)
+    };
+    // Both would install it.
+    let installed = script("ws_conformance.sh").args(["ws://127.0.0.1/", "full"]).env("INSTALL_ONLY", "1");
+    if !matches!(installed.last_line()?, (true, _)) {
+        return Err(Stop::Skipped("please install Python 2.7, for Autobahn|Testsuite".into()));
+    }
+    with_node(ws, |node| {
+        let (echo, secure_echo) = (node.echo(), node.secure_echo());
+        let tls_port = format!("127.0.0.1:{}", node.secure_port);
+        let page = format!("http://127.0.0.1:{}/", node.port);
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let suite = autobahn("ws_conformance.sh", reports("server")?);
+                judged(ws, suite.args([&echo, "full"]), WEBSOCKET_CASES)
+            });
+            let others = scope.spawn(|| {
+                let suite = autobahn("ws_client_conformance.sh", reports("client")?).args(["full"]);
+                judged(ws, suite.args([&client]), WEBSOCKET_CASES)?;
+                let suite = autobahn("ws_conformance.sh", reports("secure")?);
+                judged(ws, suite.args([&secure_echo, "quick"]), QUICK_WEBSOCKET_CASES)?;
+                judged(ws, script("tls_scan.sh").args([&tls_port]), TLS_CHECKS)?;
+                judged(ws, script("slow_clients.sh").args([&page]).env("WANT_DROP", "1"), SLOW_CHECKS)
+            });
+            let verdict = |run: std::thread::ScopedJoinHandle<'_, Result<(), Stop>>| {
+                run.join().unwrap_or_else(|_| failed("a suite's thread panicked"))
+            };
+            let (server, others) = (verdict(server), verdict(others));
+            server.and(others)
+        })
     })
 }
 
@@ -45,13 +108,17 @@ pub(crate) fn build_node(ws: &Workspace) -> Result<PathBuf, Stop> {
     Ok(ws.build.join("release/transom"))
 }
 
-/// Runs a suite against a fresh node; it must make at least `checks` checks, all good, and the node must leave
-/// with exit code 0 afterwards.
-fn with_node(ws: &Workspace, checks: u64, suite: impl FnOnce(&Node) -> Cmd) -> Result<(), Stop> {
+/// Runs suites against a fresh node, which must leave with exit code 0 afterwards.
+fn with_node(ws: &Workspace, suites: impl FnOnce(&Node) -> Result<(), Stop>) -> Result<(), Stop> {
     let node = Node::start(ws, &build_node(ws)?)?;
-    let verdict = suite(&node).dir(&ws.root).last_line().and_then(|(good, line)| judge(good, &line, checks));
+    let verdict = suites(&node);
     let stopped = node.stop();
     verdict.and(stopped)
+}
+
+/// Runs a suite; it must make at least `checks` checks, all good.
+fn judged(ws: &Workspace, suite: Cmd, checks: u64) -> Result<(), Stop> {
+    suite.dir(&ws.root).last_line().and_then(|(good, line)| judge(good, &line, checks))
 }
 
 /// Reads `N passed, N failed`.
@@ -62,136 +129,6 @@ fn judge(good: bool, line: &str, checks: u64) -> Result<(), Stop> {
         Some((Ok(passed), Ok(0))) if good => failed(format!("{passed} checks ran, {checks} should")),
         _ => failed(format!("the suite ended with {line:?}")),
     }
-}
-
-/// A node in its own directory, killed when dropped.
-struct Node {
-    child: Child,
-    /// Ends when the node has closed its output, which it does by ending.
-    output: Receiver<()>,
-    port: u16,
-    socket: PathBuf,
-    log: PathBuf,
-}
-
-impl Node {
-    /// Starts a node with a universal port on TCP and one on a Unix socket and waits until both answer.
-    fn start(ws: &Workspace, binary: &Path) -> Result<Self, Stop> {
-        let mut last = None;
-        // Somebody else may take the port between our look and the node's.
-        for _ in 0..3 {
-            match Self::try_start(ws, binary) {
-                Ok(node) => return Ok(node),
-                Err(stop) => last = Some(stop),
-            }
-        }
-        Err(last.unwrap_or(Stop::Failed("the node did not start".into())))
-    }
-
-    fn try_start(ws: &Workspace, binary: &Path) -> Result<Self, Stop> {
-        // Not below the root: the path of a Unix socket is short.
-        let dir = folder(std::env::temp_dir().join(format!("transom-{}", std::process::id())))?;
-        let log = folder(ws.build.join("suites"))?.join("node.log");
-        match Self::spawn(binary, &dir, log) {
-            Ok(node) => node.ready(),
-            Err(error) => {
-                let _ = std::fs::remove_dir_all(dir);
-                failed(format!("the node: {error}"))
-            }
-        }
-    }
-
-    fn spawn(binary: &Path, dir: &Path, log: PathBuf) -> std::io::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let socket = dir.join("node.sock");
-        std::fs::write(dir.join("config.json"), configuration(port, &socket).to_string())?;
-        let (reader, writer) = std::io::pipe()?;
-        let mut command = Cmd::new(binary).args(["start", "--cbdir"]).args([dir]);
-        let child =
-            command.inner().stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).spawn()?;
-        let (lines, output) = channel();
-        let mut file = File::create(&log)?;
-        std::thread::spawn(move || {
-            for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
-                // A log that cannot be written is missed when it is looked at.
-                let _ = file.write_all(&line).and_then(|()| file.write_all(b"\n"));
-                let _ = lines.send(());
-            }
-        });
-        Ok(Self { child, output, port, socket, log })
-    }
-
-    /// Waits until both endpoints take connections. It looks again whenever the node says something.
-    fn ready(self) -> Result<Self, Stop> {
-        let deadline = Instant::now() + START;
-        loop {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-                && UnixStream::connect(&self.socket).is_ok()
-            {
-                return Ok(self);
-            }
-            let ended =
-                self.output.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Disconnected);
-            if ended || Instant::now() > deadline {
-                return failed(format!("the node did not start; it said:\n{}", tail(&self.log, 20)));
-            }
-        }
-    }
-
-    fn websocket(&self) -> String {
-        format!("ws://127.0.0.1:{}/ws", self.port)
-    }
-
-    /// Asks the node to leave, as an operator would.
-    fn stop(mut self) -> Result<(), Stop> {
-        Cmd::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.output.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
-                return match self.child.wait() {
-                    Ok(status) if status.code() == Some(0) => Ok(()),
-                    Ok(status) => failed(format!("the node left with {status}:\n{}", tail(&self.log, 20))),
-                    Err(error) => failed(format!("the node: {error}")),
-                };
-            }
-        }
-        failed(format!("the node did not leave within {STOP:?} of SIGTERM:\n{}", tail(&self.log, 20)))
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(dir) = self.socket.parent() {
-            let _ = std::fs::remove_dir_all(dir);
-        }
-    }
-}
-
-/// The configuration the suites want: one realm, everything allowed, everything on one TCP port and one socket.
-fn configuration(port: u16, socket: &Path) -> serde_json::Value {
-    let universal = |endpoint: serde_json::Value| {
-        serde_json::json!({
-            "type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {},
-            "web": {"paths": {"/": {"type": "nodeinfo"}}},
-        })
-    };
-    serde_json::json!({
-        "version": 2,
-        "workers": [{
-            "type": "router",
-            "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "permissions": [{
-                "uri": "", "match": "prefix",
-                "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
-            }]}]}],
-            "transports": [
-                universal(serde_json::json!({"type": "tcp", "interface": "127.0.0.1", "port": port})),
-                universal(serde_json::json!({"type": "unix", "path": socket})),
-            ],
-        }],
-    })
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ pub(crate) fn system(ws: &Workspace) -> Result<(), Stop> {
         (installed("openssl"), &["openssl"]),
         (Path::new("/usr/sbin/haproxy").is_file(), &["haproxy"]),
         (installed("systemd-socket-activate"), &["systemd"]),
+        (installed("slowhttptest"), &["slowhttptest"]),
     ] {
         if !there {
             packages.extend(names);
