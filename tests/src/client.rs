@@ -76,6 +76,12 @@ impl Client {
         Client { wire, serializer, encoder: Encoder::default(), next: Id::default() }
     }
 
+    /// RawSocket on a connection that is there.
+    pub async fn over(io: Box<dyn Stream>, serializer: Serializer) -> Self {
+        let wire = Wire::RawSocket(rawsocket(io, serializer).await);
+        Client { wire, serializer, encoder: Encoder::default(), next: Id::default() }
+    }
+
     /// Connects and joins `realm1`.
     pub async fn join(target: &Target, carrier: Carrier, serializer: Serializer) -> (Self, Welcome) {
         let mut client = Self::connect(target, carrier, serializer).await;

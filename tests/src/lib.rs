@@ -6,12 +6,14 @@
 
 mod client;
 mod log;
+mod login;
 mod node;
 mod program;
 mod tools;
 
 pub use client::{Carrier, Client, Target};
 pub use log::Log;
+pub use login::Login;
 pub use node::{ALL_ALLOWED, TestNode};
 pub use program::{Program, exchange, line};
 pub use tools::has_tool;

@@ -14,17 +14,17 @@ map! {
         /// Who a client becomes that proves nothing.
         anonymous: Option<AnonymousAuth> = None => some(whole(map()));
         /// By a ticket, which is a password.
-        ticket: Option<TicketAuth> = None => some(whole(map())), unsupported();
+        ticket: Option<TicketAuth> = None => some(whole(map()));
         /// By WAMP-CRA: a secret that is not sent.
-        wampcra: Option<WampCraAuth> = None => some(whole(map())), unsupported();
+        wampcra: Option<WampCraAuth> = None => some(whole(map()));
         /// By SCRAM: a password that neither is sent nor known here.
-        scram: Option<ScramAuth> = None => some(whole(map())), unsupported();
+        scram: Option<ScramAuth> = None => some(whole(map()));
         /// By an Ed25519 key.
-        cryptosign: Option<CryptosignAuth> = None => some(whole(map())), unsupported();
+        cryptosign: Option<CryptosignAuth> = None => some(whole(map()));
         /// By a TLS client certificate.
-        tls: Option<TlsAuth> = None => some(whole(map())), unsupported();
+        tls: Option<TlsAuth> = None => some(whole(map()));
         /// By a cookie that was given after an earlier login by another method.
-        cookie: Option<CookieAuth> = None => some(whole(map())), unsupported();
+        cookie: Option<CookieAuth> = None => some(whole(map()));
         /// Proxies that prove nothing: only over Unix sockets.
         anonymous_proxy["anonymous-proxy"]: Option<AnonymousProxyAuth> = None => some(whole(map())), unsupported();
         /// Proxies with an Ed25519 key.
@@ -38,7 +38,7 @@ choice! {
     /// As configured here.
     "static" => Static(AnonymousConfig) = "static anonymous authentication";
     /// As a procedure says.
-    "dynamic" => Dynamic(DynamicAuth) = "dynamic anonymous authentication", unsupported();
+    "dynamic" => Dynamic(DynamicAuth) = "dynamic anonymous authentication";
 }
 
 map! {
@@ -305,7 +305,8 @@ map! {
     }
     optional {
         /// The role of those who have none of their own.
-        default_role["default-role"]: Option<String> = None => some_or_null(filled());
+        default_role["default-role"]: Option<String> = None => some_or_null(filled()),
+            without_effect("every principal of this method has a role of its own");
     }
 }
 

@@ -19,7 +19,7 @@ map! {
         /// Who may join. Absent or empty: everybody, as `anonymous`.
         auth: Option<AuthConfig> = None => reader::auth::auth();
         /// Recognise clients that come again by a cookie.
-        cookie: Option<CookieConfig> = None => some(map()), unsupported();
+        cookie: Option<CookieConfig> = None => some(map());
         /// Log more of this transport.
         debug: bool = false => flag(),
             without_effect("how much is logged is set for the whole node, by --loglevel");

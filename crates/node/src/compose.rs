@@ -2,10 +2,12 @@
 
 mod settings;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use transom_base::{BoxFuture, ConnInfo, ConnectionHandler, StreamTestee};
+use transom_auth::Cookies;
+use transom_base::{BoxFuture, ConnInfo, ConnectionHandler, Limit, StreamTestee};
 use transom_config::{
     AuthConfig, RawSocketConfig, Transport, TransportProtocol, UniversalConfig, UniversalWebSocket,
     WebConfig, WebPath, WebServiceConfig, WebSocketConfig,
@@ -20,23 +22,42 @@ use transom_wamp::RouterPort;
 use transom_web::{JsonSettings, JsonValue, NodeInfo, NodeInfoSettings, Redirect, StaticFiles};
 use transom_websocket::{WampWebSocket, WebSocketTestee};
 
+use crate::authentication::{Authentication, Recognising};
 use crate::facts::{NodeStatus, PageFacts};
 use crate::{StartError, summary};
 
 /// What serves the connections of a transport.
 pub(crate) fn handler(
     router: &Arc<Router>,
-    status: &Arc<NodeStatus>,
+    node: (&Arc<NodeStatus>, &Authentication),
     transport: &Transport,
 ) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+    let (status, authentication) = node;
     let websocket_path = summary::websocket_path(&transport.protocol);
-    Composer { router, status, websocket_path }.handler(transport)
+    let unauthenticated = Authentication::unauthenticated(transport.max_connections());
+    let composer = Composer {
+        router,
+        status,
+        authentication,
+        unauthenticated,
+        transport: &transport.id,
+        tracking: Cell::new(0),
+        websocket_path,
+    };
+    composer.handler(transport)
 }
 
 /// Makes the handler of one transport.
 struct Composer<'a> {
     router: &'a Arc<Router>,
     status: &'a Arc<NodeStatus>,
+    authentication: &'a Authentication,
+    /// The connections of the transport that have not joined.
+    unauthenticated: Arc<Limit>,
+    /// Its ID.
+    transport: &'a str,
+    /// How many of its WebSockets track cookies, so far.
+    tracking: Cell<u32>,
     /// A WebSocket on the port that is composed, for the console of a page on it.
     websocket_path: Option<String>,
 }
@@ -44,10 +65,10 @@ struct Composer<'a> {
 impl Composer<'_> {
     fn handler(&self, transport: &Transport) -> Result<Arc<dyn ConnectionHandler>, StartError> {
         Ok(match &transport.protocol {
-            TransportProtocol::RawSocket(config) => self.rawsocket(config),
+            TransportProtocol::RawSocket(config) => self.rawsocket(config)?,
             TransportProtocol::WebSocket(config) => {
                 let settings = settings::http(None, [&**config]);
-                Arc::new(HttpHandler::new(self.websocket(config), settings))
+                Arc::new(HttpHandler::new(self.websocket(config)?, settings))
             }
             TransportProtocol::Web(config) => {
                 let web = &config.web;
@@ -75,7 +96,7 @@ impl Composer<'_> {
     fn universal(&self, config: &UniversalConfig) -> Result<Arc<dyn ConnectionHandler>, StartError> {
         let mut sections = Vec::new();
         if let Some(rawsocket) = &config.rawsocket {
-            sections.push(Section::new("RawSocket", RawSocketSniff, self.rawsocket(rawsocket)));
+            sections.push(Section::new("RawSocket", RawSocketSniff, self.rawsocket(rawsocket)?));
         }
         if config.websocket.is_some() || config.web.is_some() {
             let mut sockets = Vec::new();
@@ -96,16 +117,17 @@ impl Composer<'_> {
     fn universal_http(&self, config: &UniversalConfig) -> Result<Arc<dyn WebService>, StartError> {
         let web = config.web.as_ref().map(|web| self.web(web)).transpose()?;
         Ok(match (&config.websocket, web) {
-            (Some(UniversalWebSocket::Everywhere(websocket)), None) => self.websocket(websocket),
+            (Some(UniversalWebSocket::Everywhere(websocket)), None) => self.websocket(websocket)?,
             (Some(UniversalWebSocket::Everywhere(websocket)), Some(otherwise)) => {
                 let paths = config.web.iter().flat_map(|web| &web.paths);
                 let claimed: HashSet<_> =
                     paths.filter(|path| path.path != "/").map(|path| path.path.clone()).collect();
-                Arc::new(UpgradeOr { websocket: self.websocket(websocket), otherwise, claimed })
+                Arc::new(UpgradeOr { websocket: self.websocket(websocket)?, otherwise, claimed })
             }
             (Some(UniversalWebSocket::Paths(paths)), web) => {
-                let services: HashMap<_, _> =
-                    paths.iter().map(|(path, config)| (path.clone(), self.websocket(config))).collect();
+                let service =
+                    |(path, config): &(String, WebSocketConfig)| Ok((path.clone(), self.websocket(config)?));
+                let services = paths.iter().map(service).collect::<Result<HashMap<_, _>, StartError>>()?;
                 Arc::new(FirstComponent { services, otherwise: web.unwrap_or_else(|| Arc::new(NotFound)) })
             }
             (None, Some(web)) => web,
@@ -113,16 +135,31 @@ impl Composer<'_> {
         })
     }
 
-    fn rawsocket(&self, config: &RawSocketConfig) -> Arc<dyn ConnectionHandler> {
-        Arc::new(RawSocket::new(settings::rawsocket(config), self.port(config.auth.as_ref())))
+    fn rawsocket(&self, config: &RawSocketConfig) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        let port = self.port(config.auth.as_ref(), None)?;
+        Ok(Arc::new(RawSocket::new(settings::rawsocket(config), port)))
     }
 
-    fn websocket(&self, config: &WebSocketConfig) -> Arc<dyn WebService> {
-        Arc::new(WampWebSocket::new(settings::websocket(config), self.port(config.auth.as_ref())))
+    fn websocket(&self, config: &WebSocketConfig) -> Result<Arc<dyn WebService>, StartError> {
+        let settings = settings::websocket(config);
+        let Some(cookie) = &config.cookie else {
+            return Ok(Arc::new(WampWebSocket::new(settings, self.port(config.auth.as_ref(), None)?)));
+        };
+        let number = self.tracking.get();
+        self.tracking.set(number + 1);
+        let cookies = self.authentication.cookies(cookie, format!("{} {number}", self.transport))?;
+        let port = self.port(config.auth.as_ref(), Some(cookies.clone()))?;
+        Ok(Arc::new(Recognising::new(settings, port, cookies)))
     }
 
-    fn port(&self, auth: Option<&AuthConfig>) -> Arc<dyn RouterPort> {
-        self.router.port(auth)
+    /// Where a transport with this `auth` opens sessions.
+    fn port(
+        &self,
+        auth: Option<&AuthConfig>,
+        cookies: Option<Arc<Cookies>>,
+    ) -> Result<Arc<dyn RouterPort>, StartError> {
+        let methods = self.authentication.methods(auth, cookies, &self.unauthenticated)?;
+        Ok(self.router.port_with(Arc::new(methods)))
     }
 
     fn web(&self, config: &WebConfig) -> Result<Arc<dyn WebService>, StartError> {
@@ -150,7 +187,7 @@ impl Composer<'_> {
                 let settings = settings::static_files(config).ok_or_else(|| unsupported("static"))?;
                 Arc::new(StaticFiles::new(settings).map_err(wrong)?)
             }
-            WebServiceConfig::WebSocket(config) => self.websocket(config),
+            WebServiceConfig::WebSocket(config) => self.websocket(config)?,
             WebServiceConfig::Redirect(config) => Arc::new(Redirect::new(&config.url).map_err(wrong)?),
             WebServiceConfig::Json(config) => {
                 let options = &config.options;

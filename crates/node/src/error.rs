@@ -2,6 +2,7 @@
 
 use std::io;
 
+use transom_auth::key_file::KeyFileError;
 use transom_base::ErrorKind;
 use transom_config::Place;
 use transom_endpoint::EndpointError;
@@ -19,6 +20,9 @@ pub enum StartError {
     /// The node directory cannot be taken.
     #[error(transparent)]
     NodeDirectory(LockError),
+    /// The node's key cannot be had.
+    #[error("the node's key: {0}")]
+    NodeKey(#[source] KeyFileError),
     /// An endpoint cannot be had.
     #[error("{place}: {}", source.chain())]
     Endpoint {
@@ -66,6 +70,7 @@ impl StartError {
         match self {
             StartError::Process(_) => ErrorKind::Internal,
             StartError::NodeDirectory(_) => ErrorKind::Bind,
+            StartError::NodeKey(_) => ErrorKind::Config,
             StartError::Endpoint { source, .. } => source.kind(),
             StartError::Unsupported { .. } | StartError::Wrong { .. } => ErrorKind::Config,
             StartError::Service { source, .. } => source.kind(),
@@ -75,7 +80,7 @@ impl StartError {
     /// The place in the configuration that it is about.
     pub fn place(&self) -> Option<&Place> {
         match self {
-            StartError::Process(_) | StartError::NodeDirectory(_) => None,
+            StartError::Process(_) | StartError::NodeDirectory(_) | StartError::NodeKey(_) => None,
             StartError::Endpoint { place, .. }
             | StartError::Unsupported { place, .. }
             | StartError::Wrong { place, .. }

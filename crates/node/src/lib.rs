@@ -5,6 +5,7 @@
 //! [`RunningNode::reload`] takes over another configuration; `life` waits for what happens to a node, and [`control`]
 //! lets other processes ask for it; `cli` is the command line.
 
+mod authentication;
 pub mod cli;
 mod compose;
 pub mod control;
@@ -16,6 +17,7 @@ mod limits;
 mod loading;
 mod logging;
 mod manager;
+mod node_key;
 mod reload;
 mod running;
 mod signals;

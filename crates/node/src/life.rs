@@ -15,7 +15,7 @@ use crate::loading::{Reading, Source};
 use crate::manager::Manager;
 use crate::reload::plan::transports;
 use crate::signals::{Signal, Signals};
-use crate::{Applied, RunningNode, StartError, Stopped, limits};
+use crate::{Applied, RunningNode, StartError, Stopped, limits, node_key};
 
 /// So many findings of a file are logged.
 const MAX_LOGGED: usize = 50;
@@ -55,7 +55,9 @@ impl Life {
             Some(_) if node.controller.reload => take(&source).map_err(StartError::NodeDirectory)?,
             _ => None,
         };
-        let running = RunningNode::start_with(node, inherited).await?;
+        // The embedded default node leaves nothing behind.
+        let key = source.file.as_ref().map(|_| node_key::load_or_make(&source.node_dir)).transpose()?;
+        let running = RunningNode::start_with(node, inherited, key).await?;
         for socket in running.inherited.lock().left() {
             warn!("nobody will answer on the inherited socket {socket}: no endpoint asks for it");
         }

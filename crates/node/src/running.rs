@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
+use transom_auth::PrivateKey;
 use transom_base::{Counters, Deadline, Drain, Elapsed, Limit};
 use transom_config::{Node, Transport, TransportProtocol, Worker};
 use transom_endpoint::{AcceptControl, Accepting, BoundAddr, Inherited, SocketId, accept_under_control};
 use transom_router::Router;
 
+use crate::authentication::Authentication;
 use crate::compose;
 use crate::endpoints::tls::TlsServers;
 use crate::endpoints::{self, Bound};
@@ -50,6 +52,7 @@ pub struct RunningNode {
     /// Transports that were removed while connections of them were open.
     pub(crate) retired: Vec<RunningTransport>,
     pub(crate) status: Arc<NodeStatus>,
+    authentication: Authentication,
     /// The sockets that the process was started with and that no endpoint has taken.
     pub(crate) inherited: Mutex<Inherited>,
     pub(crate) tls: TlsServers,
@@ -117,15 +120,20 @@ impl RunningNode {
     ///
     /// The first thing that cannot be had. What was bound until then is given back.
     pub async fn start(node: &Node) -> Result<Self, StartError> {
-        Self::start_with(node, Inherited::nothing()).await
+        Self::start_with(node, Inherited::nothing(), None).await
     }
 
-    /// The same, with the sockets that the process was started with.
+    /// The same, with the sockets that the process was started with, and with the node's key, by which it proves itself
+    /// to clients that ask for that.
     ///
     /// # Errors
     ///
     /// As [`start`](Self::start).
-    pub async fn start_with(node: &Node, inherited: Inherited) -> Result<Self, StartError> {
+    pub async fn start_with(
+        node: &Node,
+        inherited: Inherited,
+        key: Option<Arc<PrivateKey>>,
+    ) -> Result<Self, StartError> {
         let node = as_run(node)?;
         let (drain, _watch) = Drain::new();
         let mut running = RunningNode {
@@ -136,6 +144,7 @@ impl RunningNode {
             listening: Vec::new(),
             retired: Vec::new(),
             status: Arc::new(NodeStatus::new()),
+            authentication: Authentication::new(key),
             inherited: Mutex::new(inherited),
             tls: TlsServers::default(),
             accepting: JoinSet::new(),
@@ -180,7 +189,9 @@ impl RunningNode {
         transport: &Transport,
         router: &Arc<Router>,
     ) -> Result<Accepting, StartError> {
-        let handler = self.tls.before(transport, compose::handler(router, &self.status, transport)?)?;
+        let handler = self
+            .tls
+            .before(transport, compose::handler(router, (&self.status, &self.authentication), transport)?)?;
         let watch = self.drain.watch();
         let mut accepting = Accepting::new(transport.id.clone(), handler, transport.max_connections(), watch);
         accepting.accept_rate = transport.endpoint.accept_rate();

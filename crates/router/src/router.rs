@@ -47,7 +47,8 @@ impl Router {
         self.realm(realm).is_some_and(|realm| realm.forget_retained(&topic.into()))
     }
 
-    /// Where a transport with this `auth` opens sessions. Without `auth`, everybody may join as `anonymous`.
+    /// Where a transport opens sessions that are nobody's in particular: as this `auth` has `anonymous`, or without
+    /// `auth` as the role `anonymous`. For all that proves something there is [`Router::port_with`].
     pub fn port(self: &Arc<Self>, auth: Option<&AuthConfig>) -> Arc<dyn RouterPort> {
         let settings = match auth {
             Some(auth) => {
@@ -127,7 +128,7 @@ fn settings(realms: &[transom_config::Realm]) -> Vec<RealmSettings> {
     realms.iter().map(RealmSettings::from).collect()
 }
 
-/// `anonymous` as it is configured. The dynamic kind, which `start` refuses so far, lets nobody in.
+/// `anonymous` as it is configured. The dynamic kind lets nobody in.
 fn anonymous(config: &AnonymousAuth) -> Option<AnonymousSettings> {
     let AnonymousAuth::Static(config) = config else { return None };
     Some(AnonymousSettings::Static {

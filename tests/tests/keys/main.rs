@@ -2,6 +2,9 @@
 //! covered, and that the pages about them are fresh.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod authentication;
+mod authenticators;
+mod cookies;
 mod endpoint;
 mod node;
 mod page;

@@ -218,7 +218,7 @@ async fn thousand_sessions_that_talk_do_not_notice_twenty_reloads() {
         std::fs::read_dir(node.dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     let mut left: Vec<_> = left.collect();
     left.sort();
-    assert_eq!(left, ["config.json", "last.sock", "many.sock", "transom.sock"]);
+    assert_eq!(left, ["config.json", "key.priv", "key.pub", "last.sock", "many.sock", "transom.sock"]);
 
     let end = talkers.ask("stop").await;
     // Nothing was lost: each call has its result, each event arrived, and each in its order.

@@ -4,6 +4,7 @@
 
 mod control;
 mod load;
+mod logins;
 mod realms;
 mod refused;
 mod support;

@@ -137,7 +137,7 @@ async fn socket_file_when_made_anew_is_there_at_every_moment() {
     drop(session);
     let folder: Vec<_> =
         std::fs::read_dir(node.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(folder.len(), 3, "{folder:?}");
+    assert_eq!(folder.len(), 5, "file, sockets and keys: {folder:?}");
     node.stop().await;
 }
 
