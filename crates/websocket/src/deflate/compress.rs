@@ -29,10 +29,13 @@ pub(crate) struct Once {
     memory_level: u8,
 }
 
-/// Compresses our messages for one peer. A window is allocated with the first message that needs it.
+/// Compresses our messages for one peer. A window is allocated with the second message: a session that only joins and
+/// waits has none.
 pub struct Compressor {
     once: Once,
     takeover: bool,
+    /// A message was sent since there was no window last.
+    begun: bool,
     /// The window kept between messages, once there is one.
     live: Option<Box<Zlib>>,
 }
@@ -101,7 +104,7 @@ impl Compressor {
     /// For our messages on a connection with this agreement.
     pub fn new(agreed: &Deflate) -> Self {
         let once = Once::new(agreed.ours, agreed.memory_level);
-        Compressor { once, takeover: agreed.ours.takeover, live: None }
+        Compressor { once, takeover: agreed.ours.takeover, begun: false, live: None }
     }
 
     /// How messages for many are compressed once for all, where this peer's can be.
@@ -124,6 +127,10 @@ impl Compressor {
         if self.once.bits < 9 {
             return None;
         }
+        if !std::mem::replace(&mut self.begun, true) {
+            // It refers to nothing before it, which any peer understands.
+            return self.once.compress(message);
+        }
         let zlib = self.live.get_or_insert_with(|| Box::new(self.once.zlib()));
         let mut tools = Tools::take();
         let compressed = run(zlib, &mut tools.step, &mut message);
@@ -138,6 +145,7 @@ impl Compressor {
     /// Gives the window up: the next message begins with an empty one, which any peer understands.
     pub fn rest(&mut self) {
         self.live = None;
+        self.begun = false;
     }
 
     /// Whether a window is kept.
