@@ -17,6 +17,8 @@ const VALIDATION_CHECKS: u64 = 20;
 /// The cases of Autobahn|Testsuite: all of them, and those without large messages and compression.
 const WEBSOCKET_CASES: u64 = 517;
 const QUICK_WEBSOCKET_CASES: u64 = 247;
+/// What the library websockets checks.
+const PEER_CHECKS: u64 = 32;
 const TLS_CHECKS: u64 = 20;
 /// Slow heads, bodies and readers: others are served meanwhile; and the slow heads are gone.
 const SLOW_CHECKS: u64 = 4;
@@ -90,6 +92,9 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
                 judged(ws, suite.args([&client]), WEBSOCKET_CASES)?;
                 let suite = autobahn("ws_conformance.sh", reports("secure")?);
                 judged(ws, suite.args([&secure_echo, "quick"]), QUICK_WEBSOCKET_CASES)?;
+                for url in [&echo, &secure_echo] {
+                    judged(ws, script("ws_peer.sh").args([url]), PEER_CHECKS)?;
+                }
                 judged(ws, script("tls_scan.sh").args([&tls_port]), TLS_CHECKS)?;
                 judged(ws, script("slow_clients.sh").args([&page]).env("WANT_DROP", "1"), SLOW_CHECKS)
             });

@@ -175,7 +175,8 @@ fn certificate(dir: &Path) -> Result<(), Stop> {
     )
 }
 
-/// The configuration the suites want: one realm, everything allowed, everything on each port, and echoes.
+/// The configuration the suites want: one realm, everything allowed, everything on each port, and echoes. What is over
+/// TLS is compressed, and in many frames.
 fn configuration(ports: [u16; 4], socket: &Path) -> serde_json::Value {
     let tcp = |port: u16| serde_json::json!({"type": "tcp", "interface": "127.0.0.1", "port": port});
     let tls = |port: u16| {
@@ -183,16 +184,20 @@ fn configuration(ports: [u16; 4], socket: &Path) -> serde_json::Value {
         endpoint["tls"] = serde_json::json!({"key": "node.key", "certificate": "node.pem"});
         endpoint
     };
-    let universal = |endpoint: serde_json::Value| {
+    let deflate = serde_json::json!({"deflate": {}});
+    let frames = |secure: bool| if secure { 1_000 } else { 0 };
+    let universal = |endpoint: serde_json::Value, secure: bool| {
+        let compression = if secure { deflate.clone() } else { serde_json::json!({}) };
+        let options = serde_json::json!({"compression": compression, "auto_fragment_size": frames(secure)});
         serde_json::json!({
-            "type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {},
+            "type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {"options": options},
             "web": {"paths": {"/": {"type": "nodeinfo"}}},
         })
     };
-    let echo = |endpoint: serde_json::Value| {
+    let echo = |endpoint: serde_json::Value, secure: bool| {
         serde_json::json!({
             "type": "websocket.testee", "endpoint": endpoint,
-            "options": {"compression": {"deflate": {}}, "max_message_size": 67_108_864},
+            "options": {"compression": deflate, "max_message_size": 67_108_864, "auto_fragment_size": frames(secure)},
         })
     };
     let [port, secure, plain_echo, secure_echo] = ports;
@@ -205,11 +210,11 @@ fn configuration(ports: [u16; 4], socket: &Path) -> serde_json::Value {
                 "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
             }]}]}],
             "transports": [
-                universal(tcp(port)),
-                universal(tls(secure)),
-                universal(serde_json::json!({"type": "unix", "path": socket})),
-                echo(tcp(plain_echo)),
-                echo(tls(secure_echo)),
+                universal(tcp(port), false),
+                universal(tls(secure), true),
+                universal(serde_json::json!({"type": "unix", "path": socket}), false),
+                echo(tcp(plain_echo), false),
+                echo(tls(secure_echo), true),
             ],
         }],
     })
