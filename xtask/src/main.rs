@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND
   suites                                     the conformance suites against a node
   fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
   bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
+  bench parts [OPTION…]                      WebSocket, TLS, accepting, relaying and compressing beside other programs
   bench config                               how long it takes to check a configuration, by its size
   docs                                       the reference of every crate and, with mdbook installed, the book";
 
@@ -65,6 +66,10 @@ fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
     match args {
         [word] if word == "config" => {
             ws.cargo("bench --quiet -p transom-config --all-features --bench check").status()
+        }
+        [word, options @ ..] if word == "parts" => {
+            let node = suites::build_node(ws)?;
+            bench("parts --node").args([node]).args(options).status()
         }
         [word, ..] if word != "run" && !word.starts_with('-') => bench(word).args(&args[1..]).status(),
         _ => {

@@ -18,7 +18,7 @@ use crate::relay::Relay;
 use crate::report::{self, NODE};
 use crate::run::{self, Settings, Subject};
 use crate::wire::Wire;
-use crate::{cases, procfs};
+use crate::{cases, parts, procfs};
 
 /// A WAMP router against a bare relay: CPU per delivery, rate, latency, memory.
 #[derive(Debug, Parser)]
@@ -69,6 +69,28 @@ enum Command {
     List,
     /// Forward octets until the standard input ends; prints its address
     Relay,
+    /// Measure parts of a node beside other programs: WebSocket, TLS, accepting, relaying, compressing
+    Parts {
+        /// The node's binary
+        #[arg(long, value_name = "PATH")]
+        node: PathBuf,
+        /// Only cases whose name contains one of these
+        #[arg(long, value_name = "PART,…", value_delimiter = ',')]
+        cases: Vec<String>,
+        /// Time of each run
+        #[arg(long, value_name = "N", default_value_t = 1.0)]
+        seconds: f64,
+        /// Runs of each contender in each case; the median counts
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        repeat: usize,
+    },
+    /// Serve what parts are measured beside; prints its port
+    Serve {
+        kind: parts::servers::Kind,
+        #[arg(requires = "certificate")]
+        key: Option<PathBuf>,
+        certificate: Option<PathBuf>,
+    },
     /// Hold idle sessions until the standard input ends; prints a line when all are open
     Hold {
         #[arg(long, value_name = "HOST:PORT", required_unless_present = "ws")]
@@ -169,6 +191,19 @@ pub(crate) fn main() -> Result<bool> {
             relay.run()?;
             Ok(true)
         }
+        Command::Parts { node, cases, seconds, repeat } => {
+            let window = Duration::try_from_secs_f64(seconds).ok().filter(|window| !window.is_zero());
+            let window = window.ok_or(Error::Argument {
+                text: seconds.to_string(),
+                wanted: "a number of seconds above 0",
+            })?;
+            parts::run(&parts::Settings { node, cases, window, repeat: repeat.max(1) })?;
+            Ok(true)
+        }
+        Command::Serve { kind, key, certificate } => {
+            parts::servers::serve(kind, key, certificate)?;
+            Ok(true)
+        }
         Command::Hold { rs, ws, count, realm } => {
             raise_descriptors()?;
             let wire = if rs.is_some() { Wire::RS_MSGPACK } else { Wire::WS_JSON };
@@ -221,7 +256,8 @@ fn what(subject: &Subject) -> String {
     }
 }
 
-fn print(text: &str) -> Result<()> {
+/// A line on the standard output, at once.
+pub(crate) fn print(text: &str) -> Result<()> {
     let mut output = std::io::stdout();
     writeln!(output, "{text}").and_then(|()| output.flush()).map_err(Error::io("writing the output"))
 }

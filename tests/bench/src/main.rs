@@ -16,6 +16,7 @@ mod figures;
 mod flow;
 mod histogram;
 mod load;
+mod parts;
 mod peer;
 mod process;
 mod procfs;

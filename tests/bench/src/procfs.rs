@@ -40,16 +40,26 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(total)
 }
 
-fn cpu_ticks(pid: u32) -> Result<Duration> {
-    let path = process(pid, "stat");
-    let text = read(&path)?;
-    ticks(&text).ok_or(Error::Proc { path })
+/// CPU time of the children of a process that have ended, in clock ticks of 10 ms.
+pub(crate) fn children_cpu_time(pid: u32) -> Result<Duration> {
+    stat_ticks(pid, 13)
 }
 
-/// utime and stime of a line of `/proc/PID/stat` (proc(5): fields 14 and 15; the name before them may hold spaces).
-fn ticks(stat: &str) -> Option<Duration> {
+fn cpu_ticks(pid: u32) -> Result<Duration> {
+    stat_ticks(pid, 11)
+}
+
+fn stat_ticks(pid: u32, field: usize) -> Result<Duration> {
+    let path = process(pid, "stat");
+    let text = read(&path)?;
+    ticks(&text, field).ok_or(Error::Proc { path })
+}
+
+/// User and system time in a line of `/proc/PID/stat`, `skip` fields behind the name, which may hold spaces (proc(5): fields
+/// 14 and 15, and for children 16 and 17).
+fn ticks(stat: &str, skip: usize) -> Option<Duration> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
+    let mut fields = after_name.split_whitespace().skip(skip);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(Duration::from_millis((user + system) * 10))
@@ -115,8 +125,8 @@ mod tests {
     #[test]
     fn stat_line_when_the_name_has_spaces_and_brackets_is_read() {
         let line = "7 (a b) c) S 1 7 7 0 -1 4194304 100 0 0 0 12 30 0 0 20 0 1 0 100 0 0";
-        assert_eq!(ticks(line), Some(Duration::from_millis(420)));
-        assert_eq!(ticks("7 (a"), None);
+        assert_eq!(ticks(line, 11), Some(Duration::from_millis(420)));
+        assert_eq!(ticks("7 (a", 11), None);
     }
 
     #[test]
