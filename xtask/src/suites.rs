@@ -73,25 +73,34 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
     let autobahn = |name: &str, out: PathBuf| {
         script(name).env("OUT", out).env("STRICT", "1").env("LIMIT", WEBSOCKET_LIMIT)
     };
-    // Both would install it.
-    let installed = script("ws_conformance.sh").args(["ws://127.0.0.1/", "full"]).env("INSTALL_ONLY", "1");
-    if !matches!(installed.last_line()?, (true, _)) {
-        return Err(Stop::Skipped("please install Python 2.7, for Autobahn|Testsuite".into()));
+    // Installed once for all.
+    let install = script("ws_conformance.sh").args(["ws://127.0.0.1/", "full"]).env("INSTALL_ONLY", "1");
+    let (autobahn_runs, _) = install.last_line()?;
+    if !autobahn_runs {
+        println!(
+            "Autobahn|Testsuite does not run here, for want of Python 2.7: another program runs its cases"
+        );
     }
     with_node(ws, |node| {
         let (echo, secure_echo) = (node.echo(), node.secure_echo());
+        let echo_port = echo.trim_start_matches("ws://").trim_end_matches('/').to_owned();
         let tls_port = format!("127.0.0.1:{}", node.secure_port);
         let page = format!("http://127.0.0.1:{}/", node.port);
         std::thread::scope(|scope| {
             let server = scope.spawn(|| {
-                let suite = autobahn("ws_conformance.sh", reports("server")?);
-                judged(ws, suite.args([&echo, "full"]), WEBSOCKET_CASES)
+                let suite = match autobahn_runs {
+                    true => autobahn("ws_conformance.sh", reports("server")?).args([&echo]),
+                    false => autobahn("ws_conformance_py3.sh", reports("server")?).args([&echo_port]),
+                };
+                judged(ws, suite.args(["full"]), WEBSOCKET_CASES)
             });
             let others = scope.spawn(|| {
-                let suite = autobahn("ws_client_conformance.sh", reports("client")?).args(["full"]);
-                judged(ws, suite.args([&client]), WEBSOCKET_CASES)?;
-                let suite = autobahn("ws_conformance.sh", reports("secure")?);
-                judged(ws, suite.args([&secure_echo, "quick"]), QUICK_WEBSOCKET_CASES)?;
+                if autobahn_runs {
+                    let suite = autobahn("ws_client_conformance.sh", reports("client")?).args(["full"]);
+                    judged(ws, suite.args([&client]), WEBSOCKET_CASES)?;
+                    let suite = autobahn("ws_conformance.sh", reports("secure")?);
+                    judged(ws, suite.args([&secure_echo, "quick"]), QUICK_WEBSOCKET_CASES)?;
+                }
                 for url in [&echo, &secure_echo] {
                     judged(ws, script("ws_peer.sh").args([url]), PEER_CHECKS)?;
                 }
@@ -102,7 +111,12 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
                 run.join().unwrap_or_else(|_| failed("a suite's thread panicked"))
             };
             let (server, others) = (verdict(server), verdict(others));
-            server.and(others)
+            server.and(others)?;
+            if autobahn_runs {
+                Ok(())
+            } else {
+                Err(Stop::Skipped("please install Python 2.7: the client's role was not judged".into()))
+            }
         })
     })
 }
