@@ -28,6 +28,7 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
   bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
   bench parts [OPTION…]                      WebSocket, TLS, accepting, relaying and compressing beside other programs
+  bench instructions                         what reading and writing a WebSocket message takes
   bench config                               how long it takes to check a configuration, by its size
   docs                                       the reference of every crate and, with mdbook installed, the book";
 

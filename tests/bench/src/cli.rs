@@ -18,7 +18,7 @@ use crate::relay::Relay;
 use crate::report::{self, NODE};
 use crate::run::{self, Settings, Subject};
 use crate::wire::Wire;
-use crate::{cases, parts, procfs};
+use crate::{cases, instructions, parts, procfs};
 
 /// A WAMP router against a bare relay: CPU per delivery, rate, latency, memory.
 #[derive(Debug, Parser)]
@@ -84,6 +84,11 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 5)]
         repeat: usize,
     },
+    /// Count the instructions of reading and writing one WebSocket message, with valgrind
+    Instructions,
+    /// Do what is counted
+    #[command(hide = true)]
+    Work { row: usize, messages: u32 },
     /// Serve what parts are measured beside; prints its port
     Serve {
         kind: parts::servers::Kind,
@@ -200,6 +205,8 @@ pub(crate) fn main() -> Result<bool> {
             parts::run(&parts::Settings { node, cases, window, repeat: repeat.max(1) })?;
             Ok(true)
         }
+        Command::Instructions => instructions::run().map(|()| true),
+        Command::Work { row, messages } => instructions::work(row, messages).map(|()| true),
         Command::Serve { kind, key, certificate } => {
             parts::servers::serve(kind, key, certificate)?;
             Ok(true)

@@ -15,6 +15,7 @@ mod fake;
 mod figures;
 mod flow;
 mod histogram;
+mod instructions;
 mod load;
 mod parts;
 mod peer;
