@@ -1,4 +1,4 @@
-//! HTTP/1.1 connections with limits and deadlines, the path tree of web services, and upgrades.
+//! HTTP/1.1 and HTTP/2 connections with limits and deadlines, the path tree of web services, and upgrades.
 //! It must not know WAMP.
 //!
 //! Start reading at [`WebService`], which answers requests; [`HttpHandler`] is what calls it, and [`PathTree`],
