@@ -92,6 +92,16 @@ impl ConnectEndpoint {
             Self::Unix(_) | Self::Twisted(_) => None,
         }
     }
+
+    /// Time for the whole connect, TLS included; `None` = no limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self.plain() {
+            Self::Tcp(tcp) => tcp.timeout,
+            Self::Unix(unix) => unix.timeout,
+            Self::Tor(tor) => tor.timeout,
+            Self::Twisted(_) => None,
+        }
+    }
 }
 
 map! {
@@ -205,7 +215,7 @@ map! {
         /// TCP keepalive: so long may a connection be idle before it is probed, three times in that time again; 0: never.
         keepalive["keepalive_s"]: Option<Duration> = Some(Duration::from_secs(60)) => seconds(0..=32_767);
         /// Speak TLS.
-        tls: Option<TlsConnectConfig> = None => some(map()), unsupported();
+        tls: Option<TlsConnectConfig> = None => some(map());
     }
 }
 

@@ -187,7 +187,7 @@ fn read_text(file: &Path) -> Result<(String, Format), String> {
 
 /// Reads a configuration from a text. Total: any text gives an answer.
 pub fn parse_str(text: &str, format: Format, context: &Context<'_>) -> Loaded {
-    let (node, findings) = parse(text, format, context, cross::check);
+    let (node, findings) = parse(text, format, context, false, cross::check);
     Loaded { node, findings }
 }
 
@@ -199,9 +199,10 @@ impl Part for ListenEndpoint {}
 impl Part for ConnectEndpoint {}
 impl Part for ConnectTransport {}
 
-/// Reads a part of a configuration from a text, as it would be read in its place. Total, as [`parse_str`] is.
+/// Reads a part of a configuration from a text, as it would be read in its place, except that a listening port may be 0,
+/// any free one: whoever listens on one endpoint alone can say where. Total, as [`parse_str`] is.
 pub fn parse_part<T: Part>(text: &str, format: Format, context: &Context<'_>) -> (Option<T>, Findings) {
-    parse(text, format, context, |_, _| {})
+    parse(text, format, context, true, |_, _| {})
 }
 
 /// What a text says, unless it has errors, and everything there is to say about it. `check` looks at the whole.
@@ -209,6 +210,7 @@ fn parse<T: Fields + Named>(
     text: &str,
     format: Format,
     context: &Context<'_>,
+    any_port: bool,
     check: impl FnOnce(&T, &val::Cx<'_>),
 ) -> (Option<T>, Findings) {
     if text.len() > MAX_FILE_SIZE {
@@ -234,6 +236,7 @@ fn parse<T: Fields + Named>(
         ids: val::Ids::default(),
         unsupported: Cell::new(0),
         leave_out: context.unsupported == Unsupported::LeftOut,
+        any_port,
     };
     let read = kind::map::<T>().read(&val::Val::root(&cx, &tree));
     if let Some(read) = &read {

@@ -47,7 +47,7 @@ pub use control::{AcceptControl, AcceptOrders};
 pub use error::{AcceptError, ConnectFailure, EndpointError, accept_error};
 pub use inherited::{FdListenSettings, Inherited, InheritedSocket, listen_on};
 pub use proxy::{ProxyProtocol, ProxyProtocolSettings};
-pub use relay::{RelayEnd, RelaySettings, RelayStats, relay};
+pub use relay::{RelayEnd, RelaySettings, RelayStats, relay, relay_until};
 pub use service_manager::ServiceManager;
 pub use several::Several;
 pub use tcp::{ConnectStep, ConnectWatch, TcpConnector, TcpListener};

@@ -7,6 +7,7 @@
 
 mod crc32c;
 mod header;
+mod send;
 mod source;
 mod v1;
 mod v2;
@@ -19,6 +20,7 @@ use transom_base::{Address, BoxFuture, Connection, Deadline, ErrorKind, Rewind};
 
 pub use header::{Addresses, Header, HeaderError, Look, ProxyVersion, look};
 use header::{Begins, begins};
+pub use send::{SendProxy, write};
 pub use source::{Network, NetworkError, ProxySource};
 
 use crate::{EndpointError, Upgrade};

@@ -47,6 +47,8 @@ pub enum RelayEnd {
     Closed,
     /// Nothing had moved for the time allowed.
     Idle,
+    /// It was stopped.
+    Stopped,
     /// The first connection broke.
     BrokenA(io::Error),
     /// The second connection broke.
@@ -56,14 +58,29 @@ pub enum RelayEnd {
 /// Carries bytes from each connection to the other until both have ended. When one side ends, the other is told so,
 /// and may go on.
 pub async fn relay(a: Connection, b: Connection, settings: RelaySettings) -> RelayStats {
-    Relay {
+    relay_until(a, b, settings, std::future::pending()).await
+}
+
+/// The same, and until `stop` completes: then both connections are dropped, with what was on its way.
+pub async fn relay_until(
+    a: Connection,
+    b: Connection,
+    settings: RelaySettings,
+    stop: impl Future<Output = ()>,
+) -> RelayStats {
+    let mut relay = Relay {
         a: a.io,
         b: b.io,
         a_to_b: Direction::default(),
         b_to_a: Direction::default(),
         idle: settings.idle_timeout.map(|limit| Idle { limit, since: Instant::now(), timer: None }),
-    }
-    .await
+    };
+    let stopped = tokio::select! {
+        biased;
+        stats = &mut relay => return stats,
+        () = stop => RelayEnd::Stopped,
+    };
+    RelayStats { a_to_b: relay.a_to_b.written, b_to_a: relay.b_to_a.written, end: stopped }
 }
 
 struct Relay {

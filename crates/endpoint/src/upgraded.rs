@@ -59,6 +59,7 @@ impl fmt::Debug for Upgraded {
 pub struct UpgradedConnector {
     connector: Arc<dyn Connector>,
     steps: Vec<Step>,
+    timeout: Option<Duration>,
 }
 
 impl UpgradedConnector {
@@ -68,12 +69,19 @@ impl UpgradedConnector {
         steps: impl IntoIterator<Item = (Arc<dyn Upgrade>, Option<Duration>)>,
     ) -> Self {
         let steps = steps.into_iter().map(|(upgrade, timeout)| Step { upgrade, timeout }).collect();
-        UpgradedConnector { connector, steps }
+        UpgradedConnector { connector, steps, timeout: None }
+    }
+
+    /// The connection and all steps together by this time limit; none (the default) = no further limit.
+    #[must_use]
+    pub fn within(self, timeout: Option<Duration>) -> Self {
+        UpgradedConnector { timeout, ..self }
     }
 }
 
 impl Connector for UpgradedConnector {
     fn connect(&self, deadline: Deadline) -> BoxFuture<'_, Result<Connection, EndpointError>> {
+        let deadline = deadline.or_earlier(Deadline::after(self.timeout));
         Box::pin(async move {
             let mut conn = self.connector.connect(deadline).await?;
             for step in &self.steps {

@@ -25,9 +25,15 @@ async fn connector_takes_its_steps_within_the_earlier_of_both_limits() {
     let refused = with(vec![pass(), (refusing(ErrorKind::Tls), None), pass()]);
     assert_eq!(refused.connect(Deadline::NEVER).await.unwrap_err().kind(), ErrorKind::Tls);
 
-    for (own, whole, passed) in [(Some(3), None, 3), (Some(3), Some(2), 2), (None, Some(4), 4)] {
+    for (own, within, whole, passed) in [
+        (Some(3), None, None, 3),
+        (Some(3), None, Some(2), 2),
+        (None, None, Some(4), 4),
+        (Some(3), Some(1), Some(2), 1),
+        (None, Some(5), None, 5),
+    ] {
         let seconds = |limit: Option<u64>| limit.map(Duration::from_secs);
-        let slow = with(vec![(refusing(ErrorKind::Timeout), seconds(own))]);
+        let slow = with(vec![(refusing(ErrorKind::Timeout), seconds(own))]).within(seconds(within));
         let before = tokio::time::Instant::now();
         let error = slow.connect(Deadline::after(seconds(whole))).await.unwrap_err();
         assert_eq!((error.kind(), before.elapsed().as_secs()), (ErrorKind::Timeout, passed));

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::ClientConfig;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, SignatureScheme};
 use tokio_rustls::TlsConnector;
 use transom_base::{BoxFuture, Connection, Deadline};
 use transom_endpoint::{EndpointError, Upgrade};
@@ -19,7 +20,7 @@ use crate::plain::linger;
 use crate::provider;
 use crate::settings::{KeyPairSettings, TlsConnectSettings};
 use crate::trust::Trust;
-use crate::verify::{Servers, explained};
+use crate::verify::{Servers, explained, note_asked};
 use crate::x509::unix;
 
 /// TLS on a connecting endpoint. Clones are the same one, and share the sessions that can be resumed.
@@ -110,15 +111,25 @@ fn config(
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match identity {
-        Some(identity) => {
-            let resolver = SingleCertAndKey::from(Arc::unwrap_or_clone(identity.certified));
-            builder.with_client_cert_resolver(Arc::new(resolver))
-        }
-        None => builder.with_no_client_auth(),
-    };
+    let own = identity.map(|identity| SingleCertAndKey::from(Arc::unwrap_or_clone(identity.certified)));
+    let mut config = builder.with_client_cert_resolver(Arc::new(Own(own)));
     config.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
     Ok(config)
+}
+
+/// The client certificate, where there is one.
+#[derive(Debug)]
+struct Own(Option<SingleCertAndKey>);
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        note_asked(self.0.is_none());
+        ResolvesClientCert::resolve(self.0.as_ref()?, issuers, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 impl Target {
@@ -129,12 +140,12 @@ impl Target {
     async fn handshake(&self, conn: Connection) -> Result<Connection, EndpointError> {
         let Connection { io, mut info } = conn;
         let connecting = TlsConnector::from(self.config.clone()).connect(self.name.clone(), io);
-        let (result, why) = explained(connecting.into_fallible()).await;
+        let (result, told) = explained(connecting.into_fallible()).await;
         let stream = match result {
             Ok(stream) => stream,
             Err((error, mut io)) => {
                 linger(&mut io).await;
-                return Err(failed(self.step(), Side::Client, error, why));
+                return Err(failed(self.step(), Side::Client, error, told));
             }
         };
         let (_, state) = stream.get_ref();
@@ -142,7 +153,9 @@ impl Target {
             ServerName::DnsName(name) => Some(name.as_ref()),
             _ => None,
         };
-        let facts = facts(state, asked, |output, label| state.export_keying_material(output, label, None));
+        let mut facts =
+            facts(state, asked, |output, label| state.export_keying_material(output, label, None));
+        facts.client_certificate_asked = told.asked;
         info.tls = Some(Arc::new(facts));
         Ok(Connection::new(stream, info))
     }

@@ -6,6 +6,11 @@ use rustls::{AlertDescription, Error, PeerIncompatible};
 use transom_base::ErrorKind;
 use transom_endpoint::EndpointError;
 
+use crate::verify::Told;
+
+/// What a server means that misses a certificate.
+const WANTED: &str = "it wants a client certificate; give key and certificate";
+
 /// Which end we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -14,13 +19,17 @@ pub(crate) enum Side {
 }
 
 /// The error of a step for a failed handshake. `why` is why a certificate was refused, if one was.
-pub(crate) fn failed(step: String, side: Side, error: io::Error, why: Option<String>) -> EndpointError {
+pub(crate) fn failed(step: String, side: Side, error: io::Error, told: Told) -> EndpointError {
     let peer = side.peer();
     let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let (kind, text) = match rustls {
-        Some(Error::InvalidCertificate(error)) => {
-            let why = why.unwrap_or_else(|| error.to_string());
-            (ErrorKind::Tls, format!("the {peer} is not trusted: {why}"))
+        Some(Error::InvalidCertificate(error)) => match told.why {
+            Some(why) => return EndpointError::Upgrade { step, kind: ErrorKind::Tls, source: why.into() },
+            None => (ErrorKind::Tls, format!("the {peer} is not trusted: {error}")),
+        },
+        // What OpenSSL says by TLS 1.2 when it misses a certificate.
+        Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) if told.asked_in_vain => {
+            (ErrorKind::Tls, format!("the {peer} refused: {WANTED} (alert HandshakeFailure)"))
         }
         Some(error) => (ErrorKind::Tls, words(side, error)),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -30,6 +39,13 @@ pub(crate) fn failed(step: String, side: Side, error: io::Error, why: Option<Str
         None => (ErrorKind::PeerClosed, error.to_string()),
     };
     EndpointError::Upgrade { step, kind, source: text.into() }
+}
+
+/// What the server's TLS says in this error of an open connection; none where that is not what it is about. With TLS 1.3
+/// a server that refuses a client's certificate says so when the client's handshake is over.
+pub fn refusal_of_server(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    Some(words(Side::Client, error))
 }
 
 impl Side {
@@ -87,9 +103,7 @@ fn refusal(side: Side, alert: AlertDescription) -> String {
         (Side::Server, Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate) => {
             "it does not accept our certificate"
         }
-        (Side::Client, Alert::CertificateRequired) => {
-            "it wants a client certificate; give key and certificate"
-        }
+        (Side::Client, Alert::CertificateRequired) => WANTED,
         (Side::Client, Alert::UnknownCA) => "it does not trust the issuer of our client certificate",
         (Side::Client, Alert::CertificateExpired) => "our client certificate has expired, it says",
         (Side::Client, Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate) => {

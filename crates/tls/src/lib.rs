@@ -47,7 +47,9 @@ mod x509;
 
 pub use client::{TlsClient, check_connecting};
 pub use error::{Finding, Refused, Severity};
+pub use failure::refusal_of_server;
 pub use listen::check_listening;
 pub use server::{CertificateStatus, Reloaded, TlsServer};
 pub use settings::{ClientAuth, KeyPairSettings, MinVersion, TlsConnectSettings, TlsListenSettings};
-pub use x509::read_certificate;
+pub use verify::{Untrusted, UntrustedReason};
+pub use x509::{date, read_certificate};

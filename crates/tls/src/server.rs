@@ -18,7 +18,7 @@ use crate::failure::{Side, failed};
 use crate::listen::Material;
 use crate::plain::{Plain, linger};
 use crate::settings::TlsListenSettings;
-use crate::verify::explained;
+use crate::verify::{Told, explained};
 use crate::x509::unix;
 
 /// What the step is called in errors.
@@ -135,16 +135,16 @@ impl Shared {
                 if let Some(mut io) = acceptor.take_io() {
                     linger(&mut io).await;
                 }
-                return Err(failed(STEP.to_owned(), Side::Server, error, None));
+                return Err(failed(STEP.to_owned(), Side::Server, error, Told::default()));
             }
         };
         let config = self.material.load().config(start.client_hello().alpn());
-        let (result, why) = explained(start.into_stream(config).into_fallible()).await;
+        let (result, told) = explained(start.into_stream(config).into_fallible()).await;
         let stream = match result {
             Ok(stream) => stream,
             Err((error, mut io)) => {
                 linger(&mut io).await;
-                return Err(failed(STEP.to_owned(), Side::Server, error, why));
+                return Err(failed(STEP.to_owned(), Side::Server, error, told));
             }
         };
         let (_, state) = stream.get_ref();
@@ -168,7 +168,7 @@ impl Shared {
     async fn first(&self, io: &mut dyn Stream) -> Result<Bytes, EndpointError> {
         let mut buf = [0; FIRST_READ];
         let read = io.read(&mut buf).await;
-        let read = read.map_err(|error| failed(STEP.to_owned(), Side::Server, error, None))?;
+        let read = read.map_err(|error| failed(STEP.to_owned(), Side::Server, error, Told::default()))?;
         if read == 0 {
             return Err(upgrade_error(
                 ErrorKind::PeerClosed,

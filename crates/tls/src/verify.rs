@@ -21,22 +21,56 @@ use crate::trust::Trust;
 use crate::x509::{Certificate, date};
 
 tokio::task_local! {
-    static WHY: Cell<Option<String>>;
+    static NOTED: Noted;
 }
 
-/// Runs a handshake, and yields besides what comes of it why a certificate was refused in it.
-pub(crate) async fn explained<F: Future>(handshake: F) -> (F::Output, Option<String>) {
-    let scope = WHY.scope(Cell::new(None), async {
+/// What is found out within a handshake and does not stand in its result.
+#[derive(Default)]
+struct Noted {
+    why: Cell<Option<Untrusted>>,
+    asked: Cell<bool>,
+    asked_in_vain: Cell<bool>,
+}
+
+/// What a handshake tells besides its result.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Why a certificate was refused in it, if one was.
+    pub(crate) why: Option<Untrusted>,
+    /// Whether the server asked for a client certificate.
+    pub(crate) asked: bool,
+    /// Whether there was none to show.
+    pub(crate) asked_in_vain: bool,
+}
+
+/// Runs a handshake, and yields besides what comes of it what else it tells.
+pub(crate) async fn explained<F: Future>(handshake: F) -> (F::Output, Told) {
+    let scope = NOTED.scope(Noted::default(), async {
         let output = handshake.await;
-        (output, WHY.with(Cell::take))
+        (
+            output,
+            NOTED.with(|noted| Told {
+                why: noted.why.take(),
+                asked: noted.asked.get(),
+                asked_in_vain: noted.asked_in_vain.get(),
+            }),
+        )
     });
     scope.await
 }
 
 /// Notes why, for the handshake that is running.
-fn note(why: String) {
+fn note(why: Untrusted) {
     // Outside of one nobody listens.
-    let _ = WHY.try_with(|cell| cell.set(Some(why)));
+    let _ = NOTED.try_with(|noted| noted.why.set(Some(why)));
+}
+
+/// Notes that the server of the handshake that is running asks for a client certificate, and whether in vain.
+pub(crate) fn note_asked(in_vain: bool) {
+    let _ = NOTED.try_with(|noted| {
+        noted.asked.set(true);
+        noted.asked_in_vain.set(in_vain);
+    });
 }
 
 /// Verifies servers.
@@ -79,7 +113,7 @@ impl ServerCertVerifier for Servers {
             .pinned(leaf, name, now)
             .unwrap_or_else(|| self.inner.verify_server_cert(leaf, between, name, ocsp, now));
         if let Err(Error::InvalidCertificate(error)) = &result {
-            note(Refusal { error, leaf, between, now, trust: &self.trust, name: Some(name) }.words());
+            note(Refusal { error, leaf, between, now, trust: &self.trust, name: Some(name) }.told());
         }
         result
     }
@@ -153,7 +187,7 @@ impl ClientCertVerifier for Clients {
             self.inner.verify_client_cert(leaf, between, now)
         };
         if let Err(Error::InvalidCertificate(error)) = &result {
-            note(Refusal { error, leaf, between, now, trust: &self.trust, name: None }.words());
+            note(Refusal { error, leaf, between, now, trust: &self.trust, name: None }.told());
         }
         result
     }
@@ -193,6 +227,41 @@ fn in_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error>
     Err(error.into())
 }
 
+/// Why the certificate of a peer was refused. It is the source of the error of the step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {peer} is not trusted: {words}")]
+#[non_exhaustive]
+pub struct Untrusted {
+    /// `server` or `client`.
+    pub peer: &'static str,
+    /// The kind of fault.
+    pub reason: UntrustedReason,
+    /// The fault in a sentence, with the names and times that it is about.
+    pub words: String,
+    /// The certificates that it showed, its own first, each in DER.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UntrustedReason {
+    /// It, or one in its chain, is not valid any more.
+    Expired,
+    /// It, or one in its chain, is not valid yet.
+    NotYetValid,
+    /// It is for other names than the one that was asked for.
+    WrongName,
+    /// Its issuer is none of those that are trusted.
+    UnknownIssuer,
+    /// It is signed by itself and not trusted itself.
+    SelfSigned,
+    /// It is for another use.
+    WrongPurpose,
+    /// Anything else.
+    Other,
+}
+
 /// A certificate that was refused, and all that is known about it.
 struct Refusal<'a> {
     error: &'a CertificateError,
@@ -205,6 +274,33 @@ struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
+    /// All of it, for whoever made the handshake.
+    fn told(&self) -> Untrusted {
+        let chain = std::iter::once(self.leaf).chain(self.between).map(|der| der.to_vec()).collect();
+        let peer = if self.name.is_some() { "server" } else { "client" };
+        Untrusted { peer, reason: self.reason(), words: self.words(), chain }
+    }
+
+    fn reason(&self) -> UntrustedReason {
+        match self.error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => UntrustedReason::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                UntrustedReason::NotYetValid
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                UntrustedReason::WrongName
+            }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                UntrustedReason::WrongPurpose
+            }
+            _ if Certificate::read(self.leaf).is_ok_and(|leaf| leaf.is_self_issued()) => {
+                UntrustedReason::SelfSigned
+            }
+            CertificateError::UnknownIssuer => UntrustedReason::UnknownIssuer,
+            _ => UntrustedReason::Other,
+        }
+    }
+
     /// Why, in a sentence.
     fn words(&self) -> String {
         let Ok(leaf) = Certificate::read(self.leaf) else {

@@ -145,8 +145,8 @@ pub(crate) fn unix(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A moment for people, as in `2026-11-23T12:00:00Z`.
-pub(crate) fn date(unix: u64) -> String {
+/// A moment in seconds since 1970 for people, as in `2026-11-23T12:00:00Z`.
+pub fn date(unix: u64) -> String {
     let date = x509_cert::der::DateTime::from_unix_duration(Duration::from_secs(unix));
     date.map_or_else(|_| format!("{unix} s after 1970"), |date| date.to_string())
 }

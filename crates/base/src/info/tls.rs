@@ -16,6 +16,8 @@ pub struct TlsInfo {
     pub alpn: Option<String>,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
+    /// Whether the server asked for a client certificate. Known to the client only.
+    pub client_certificate_asked: bool,
     /// The peer's certificates, its own first; empty when it showed none.
     pub peer_chain: Vec<PeerCertificate>,
     /// What binds an authentication to this connection; only where TLS defines it safely.

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::describe::{Definition, Shape, Status};
 use super::finding::Severity;
-use super::kind::{Group, Kind, OrNone, ValueOf, list, port, some, unchecked_text, value_of};
+use super::kind::{Group, Kind, OrNone, ValueOf, int, list, port, some, unchecked_text, value_of};
 use super::map::Map;
 use super::network::network;
 use super::val::Val;
@@ -187,7 +187,8 @@ impl Kind for ListeningPort {
 
     fn read(&self, value: &Val<'_>) -> Option<u16> {
         let Some(text) = value.as_str() else {
-            return port().read(&value.or("\"$NAME\" of an environment variable"));
+            let value = value.or("\"$NAME\" of an environment variable");
+            return if value.cx.any_port { int(0..=65_535).read(&value) } else { port().read(&value) };
         };
         let Some(name) = variable(text) else {
             let hint = text.trim().parse::<u16>().is_ok().then_some("write it as a number");

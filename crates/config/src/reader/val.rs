@@ -26,6 +26,8 @@ pub(crate) struct Cx<'t> {
     pub(crate) unsupported: Cell<usize>,
     /// Leave out what has such things inside, instead of reading it in full.
     pub(crate) leave_out: bool,
+    /// A listening port may be 0, any free one.
+    pub(crate) any_port: bool,
 }
 
 /// Counters of default IDs: they number over the whole node, in order of appearance.

@@ -56,3 +56,16 @@ fn part_when_it_asks_for_what_this_release_does_not_run_says_the_same_as_a_whole
     let sentence = "connecting endpoint type \"tor\" is valid, but this release does not run it";
     assert!(said.iter().any(|line| line.contains(sentence)), "{said:?}");
 }
+
+/// Whoever listens on one endpoint alone says where.
+#[test]
+fn port_of_a_listening_part_may_be_any() {
+    let text = r#"{"type": "tcp", "port": 0}"#;
+    let (endpoint, said) = part::<ListenEndpoint>(text, Format::Json);
+    let Some(ListenEndpoint::Tcp(tcp)) = endpoint else { panic!("{said:?}") };
+    assert_eq!(tcp.ports, 0..=0);
+    for text in [r#"{"type": "tcp", "port": -1}"#, r#"{"type": "tcp", "port": 65536}"#] {
+        let (endpoint, said) = part::<ListenEndpoint>(text, Format::Json);
+        assert!(endpoint.is_none() && said.join("\n").contains("0..65535"), "{said:?}");
+    }
+}

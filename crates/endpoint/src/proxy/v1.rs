@@ -64,6 +64,14 @@ fn parse(line: &[u8]) -> Result<Option<Addresses>, HeaderError> {
     }))
 }
 
+/// The line for addresses of one family.
+pub(super) fn write(addresses: Option<Addresses>) -> Vec<u8> {
+    let Some(Addresses { source, destination }) = addresses else { return b"PROXY UNKNOWN\r\n".to_vec() };
+    let family = if source.is_ipv4() { "TCP4" } else { "TCP6" };
+    let (from, to) = (source.ip(), destination.ip());
+    format!("PROXY {family} {from} {to} {} {}\r\n", source.port(), destination.port()).into_bytes()
+}
+
 fn field<T>(
     found: Option<&[u8]>,
     name: &'static str,

@@ -1,6 +1,6 @@
 //! Version 2: binary.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::crc32c::crc32c;
 use super::header::{Addresses, Header, HeaderError, Look, ProxyVersion};
@@ -65,6 +65,27 @@ fn addresses(fixed: &[u8; FIXED], family: u8, block: &[u8]) -> Result<Option<Add
         // Datagrams did not come through this connection, and socket files are of another machine or namespace.
         _ => None,
     })
+}
+
+/// The header for addresses of one family.
+pub(super) fn write(addresses: Option<Addresses>) -> Vec<u8> {
+    let (family, len) = match &addresses {
+        None => (0x00, 0),
+        Some(addresses) if addresses.source.is_ipv4() => (0x11, INET as u8),
+        Some(_) => (0x21, INET6 as u8),
+    };
+    let mut header = [SIGNATURE, &[0x21, family, 0, len]].concat();
+    if let Some(Addresses { source, destination }) = addresses {
+        for addr in [source, destination] {
+            match addr.ip() {
+                IpAddr::V4(ip) => header.extend(ip.octets()),
+                IpAddr::V6(ip) => header.extend(ip.octets()),
+            }
+        }
+        header.extend(source.port().to_be_bytes());
+        header.extend(destination.port().to_be_bytes());
+    }
+    header
 }
 
 fn inet(block: &[u8]) -> Option<Addresses> {

@@ -211,3 +211,20 @@ impl AsyncWrite for Endless {
         Poll::Ready(Ok(()))
     }
 }
+
+#[tokio::test]
+async fn relay_when_stopped_tells_what_it_did_and_drops_both() {
+    let (mut outer_a, inner_a) = duplex(64);
+    let (mut outer_b, inner_b) = duplex(64);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let relaying = tokio::spawn(relay_until(conn(inner_a), conn(inner_b), RelaySettings::default(), stopped));
+    outer_a.write_all(b"abc").await.unwrap();
+    outer_b.read_exact(&mut [0; 3]).await.unwrap();
+    drop(stop);
+    let stats = relaying.await.unwrap();
+    assert!(matches!(stats.end, RelayEnd::Stopped), "{stats:?}");
+    assert_eq!((stats.a_to_b, stats.b_to_a), (3, 0));
+    assert_eq!(outer_a.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(outer_b.read(&mut [0]).await.unwrap(), 0);
+}
