@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 use transom_base::Stream;
 
@@ -17,6 +17,8 @@ pub struct Program {
     child: Child,
     /// Its standard output.
     pub stdout: BufReader<ChildStdout>,
+    /// Its standard error.
+    pub stderr: BufReader<ChildStderr>,
 }
 
 impl Program {
@@ -34,7 +36,8 @@ impl Program {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Program { child, stdout }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Program { child, stdout, stderr }
     }
 
     /// Reads standard output until a line contains `text`.
@@ -45,7 +48,7 @@ impl Program {
                 let mut line = String::new();
                 if self.stdout.read_line(&mut line).await.unwrap() == 0 {
                     let mut errors = String::new();
-                    self.child.stderr.as_mut().unwrap().read_to_string(&mut errors).await.unwrap();
+                    self.stderr.read_to_string(&mut errors).await.unwrap();
                     panic!("it ended without saying {text:?}:\n{all}\n{errors}");
                 }
                 all.push_str(&line);
@@ -55,6 +58,22 @@ impl Program {
             }
         };
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("it does not say {text:?}"));
+    }
+
+    /// The next line of its standard output.
+    pub async fn says(&mut self) -> String {
+        next(&mut self.stdout).await
+    }
+
+    /// Reads standard error until a line contains `text`; that line.
+    pub async fn complains(&mut self, text: &str) -> String {
+        loop {
+            let line = next(&mut self.stderr).await;
+            assert!(!line.is_empty(), "it ended without complaining of {text:?}");
+            if line.contains(text) {
+                return line;
+            }
+        }
     }
 
     /// Its process ID.
@@ -71,9 +90,9 @@ impl Program {
     /// Waits for the end: exit code, rest of standard output, standard error.
     pub async fn end(mut self) -> (Option<i32>, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
-        let mut stderr = self.child.stderr.take().unwrap();
         let all = async {
-            let (a, b) = tokio::join!(self.stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
+            let (a, b) =
+                tokio::join!(self.stdout.read_to_string(&mut out), self.stderr.read_to_string(&mut err));
             a.unwrap();
             b.unwrap();
             self.child.wait().await.unwrap()
@@ -81,6 +100,13 @@ impl Program {
         let status = timeout(PATIENCE, all).await.expect("it does not end");
         (status.code(), out, err)
     }
+}
+
+/// The next line without its end; empty at the end of all.
+async fn next(io: &mut (impl AsyncBufRead + Unpin)) -> String {
+    let mut line = String::new();
+    timeout(PATIENCE, io.read_line(&mut line)).await.expect("no line in time").unwrap();
+    line.trim_end().to_owned()
 }
 
 /// Sends bytes and returns all that comes back until the node closes.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use transom_config::{Context, Format, parse_str};
+use transom_config::{ConnectTransport, Context, Format, parse_part, parse_str};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -46,8 +46,9 @@ fn loads(text: &str, format: Format, place: &str, dir: &Path) {
 
 #[test]
 fn every_configuration_in_the_documents_loads() {
-    let mut texts = files(&root().join("docs/src"), &["md"]);
-    texts.push(root().join("README.md"));
+    let root = root();
+    let mut texts = files(&root.join("docs/src"), &["md"]);
+    texts.push(root.join("README.md"));
     let mut count = 0;
     for path in texts {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -55,9 +56,17 @@ fn every_configuration_in_the_documents_loads() {
             let format = match language.as_str() {
                 "json" => Format::Json,
                 "yaml" => Format::Yaml,
+                "json,transport" => {
+                    let context = Context::new("transport", &root, &|_| None);
+                    let (transport, findings) =
+                        parse_part::<ConnectTransport>(&content, Format::Json, &context);
+                    let sound = transport.is_some() && findings.is_empty();
+                    assert!(sound, "{}: {findings:#?}", path.display());
+                    continue;
+                }
                 _ => continue,
             };
-            loads(&content, format, &path.display().to_string(), &root());
+            loads(&content, format, &path.display().to_string(), &root);
             count += 1;
         }
     }

@@ -1,18 +1,23 @@
 //! The command line: the words and exit codes that operators of Crossbar.io know.
 //!
 //! 0: done; 1: the configuration is wrong, the node cannot start, or it could not be asked or refused; 2: the command
-//! line is wrong.
+//! line is wrong. The commands that connect tell more by further codes; their table is in `outcome`.
 
 mod ask;
 mod check;
 mod convert;
+mod endpoint;
 mod init;
+mod lines;
+mod outcome;
+mod part;
 mod reload;
 mod schema;
 mod start;
 mod status;
 mod stop;
 mod version;
+mod wamp;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -51,6 +56,16 @@ enum Command {
     Status(StatusArgs),
     /// Stop the running node in order, and wait until it is gone.
     Stop(StopArgs),
+    /// Try endpoints alone: connect to one and report what is found, or carry bytes from one to another.
+    Endpoint(endpoint::EndpointArgs),
+    /// Call a procedure and print its result.
+    Call(wamp::call::CallArgs),
+    /// Publish an event.
+    Publish(wamp::publish::PublishArgs),
+    /// Subscribe to a topic and print its events until SIGINT or SIGTERM.
+    Subscribe(wamp::subscribe::SubscribeArgs),
+    /// Register a procedure and run a command for each call until SIGINT or SIGTERM.
+    Register(wamp::register::RegisterArgs),
     /// Print the version of the program and of what it stands on.
     Version,
 }
@@ -190,6 +205,11 @@ pub fn main() -> ExitCode {
         Command::Reload(args) => reload::run(args),
         Command::Status(args) => status::run(args),
         Command::Stop(args) => stop::run(args),
+        Command::Endpoint(args) => endpoint::run(args, inherited),
+        Command::Call(args) => wamp::call::run(&args),
+        Command::Publish(args) => wamp::publish::run(&args),
+        Command::Subscribe(args) => wamp::subscribe::run(&args),
+        Command::Register(args) => wamp::register::run(&args),
         Command::Version => version::run(),
     }
 }

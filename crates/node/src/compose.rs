@@ -1,5 +1,6 @@
 //! What serves each piece of a configuration. The registry of transports and web services: one place for each.
 
+pub(crate) mod connect;
 mod settings;
 
 use std::cell::Cell;

@@ -1,5 +1,7 @@
-//! What listens for each endpoint of a configuration. The registry of endpoint types: one line for each, in [`listen`].
+//! What listens for each endpoint of a configuration. The registry of endpoint types: one line for each, in [`listen`]; that
+//! of those that connect is in [`connect`].
 
+pub(crate) mod connect;
 pub(crate) mod tls;
 
 use parking_lot::Mutex;

@@ -18,6 +18,7 @@ mod loading;
 mod logging;
 mod manager;
 mod node_key;
+mod pipe;
 mod reload;
 mod running;
 mod signals;

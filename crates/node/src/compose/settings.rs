@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use transom_config::{
-    Deflate, RawSocketConfig, Serializer as Configured, StaticConfig, TesteeConfig, WebConfig,
-    WebSocketConfig, WebSocketOptions,
+    Deflate, RawSocketConfig, RawSocketConnect, RawSocketOptions, Serializer as Configured, StaticConfig,
+    TesteeConfig, WebConfig, WebSocketConfig, WebSocketConnect, WebSocketOptions,
 };
 use transom_http::HttpSettings;
 use transom_rawsocket::MaxLength;
@@ -20,9 +20,18 @@ fn serializers(configured: &[Configured]) -> Vec<Serializer> {
 }
 
 pub(super) fn rawsocket(config: &RawSocketConfig) -> transom_rawsocket::Settings {
-    let options = &config.options;
     transom_rawsocket::Settings {
         serializers: serializers(&config.serializers),
+        ..rawsocket_options(&config.options)
+    }
+}
+
+pub(super) fn rawsocket_connect(config: &RawSocketConnect) -> transom_rawsocket::Settings {
+    rawsocket_options(&config.options)
+}
+
+fn rawsocket_options(options: &RawSocketOptions) -> transom_rawsocket::Settings {
+    transom_rawsocket::Settings {
         max_message_size: MaxLength::at_least(options.max_message_size),
         hello_timeout: options.hello_timeout,
         max_send_queue: options.max_send_queue,
@@ -38,6 +47,10 @@ pub(super) fn websocket(config: &WebSocketConfig) -> WebSocketSettings {
         url: config.url.clone(),
         ..options(&config.options)
     }
+}
+
+pub(super) fn websocket_connect(config: &WebSocketConnect) -> WebSocketSettings {
+    WebSocketSettings { serializers: serializers(&config.serializers), ..options(&config.options) }
 }
 
 pub(super) fn testee(config: &TesteeConfig) -> WebSocketSettings {

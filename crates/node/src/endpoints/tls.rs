@@ -1,4 +1,4 @@
-//! TLS of the endpoints that ask for it.
+//! TLS of the listening endpoints that ask for it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -33,29 +33,29 @@ impl TlsServers {
         transport: &Transport,
         handler: Arc<dyn ConnectionHandler>,
     ) -> Result<Arc<dyn ConnectionHandler>, StartError> {
-        let Some(config) = transport.endpoint.tls() else { return Ok(handler) };
-        let wrong = |refused: transom_tls::Refused| {
-            let (place, what) = match refused.0.first() {
-                Some(first) if refused.0.len() == 1 => (at(&config.place, first), first.message.clone()),
-                _ => (config.place.clone(), refused.to_string()),
-            };
-            StartError::Wrong { place, what }
-        };
-        let (server, findings) =
-            TlsServer::new(settings(config, alpn(&transport.protocol))).map_err(wrong)?;
-        for finding in findings {
-            let place = at(&config.place, &finding);
-            match finding.severity {
-                transom_tls::Severity::Note => info!("{place}: {}", finding.message),
-                _ => warn!("{place}: {}", finding.message),
-            }
+        match transport.endpoint.tls() {
+            None => Ok(handler),
+            Some(config) => self.behind(&transport.id, config, alpn(&transport.protocol), handler),
         }
+    }
+
+    /// A handler behind this TLS. `name` stands in the log; `alpn`: what is agreed on by ALPN, the best first.
+    pub(crate) fn behind(
+        &self,
+        name: &str,
+        config: &TlsListenConfig,
+        alpn: &[&str],
+        handler: Arc<dyn ConnectionHandler>,
+    ) -> Result<Arc<dyn ConnectionHandler>, StartError> {
+        let made = TlsServer::new(settings(config, alpn));
+        let (server, findings) = made.map_err(|refused| wrong(&config.place, &refused))?;
+        say(&config.place, findings);
         let mut maintenance = JoinSet::new();
-        maintenance.spawn(server.maintain(transport.id.clone(), Arc::new(SystemClock)));
+        maintenance.spawn(server.maintain(name.to_owned(), Arc::new(SystemClock)));
         let step: Arc<dyn Upgrade> = Arc::new(server.clone());
         let upgraded = Upgraded::new([(step, Some(HANDSHAKE_TIMEOUT))], handler);
         let behind =
-            Arc::new(Behind { transport: transport.id.clone(), server, upgraded, _maintenance: maintenance });
+            Arc::new(Behind { transport: name.to_owned(), server, upgraded, _maintenance: maintenance });
         let mut all = self.0.lock();
         all.retain(|other| other.strong_count() > 0);
         all.push(Arc::downgrade(&behind));
@@ -115,6 +115,26 @@ pub(crate) fn check(node: &Node, findings: &mut Findings) {
     }
 }
 
+/// Settings or files that nothing can be made of.
+pub(super) fn wrong(place: &Place, refused: &transom_tls::Refused) -> StartError {
+    let (place, what) = match refused.0.first() {
+        Some(first) if refused.0.len() == 1 => (at(place, first), first.message.clone()),
+        _ => (place.clone(), refused.to_string()),
+    };
+    StartError::Wrong { place, what }
+}
+
+/// Sends findings to the log.
+pub(super) fn say(place: &Place, findings: Vec<Finding>) {
+    for finding in findings {
+        let place = at(place, &finding);
+        match finding.severity {
+            transom_tls::Severity::Note => info!("{place}: {}", finding.message),
+            _ => warn!("{place}: {}", finding.message),
+        }
+    }
+}
+
 /// Where a finding belongs.
 fn at(place: &Place, finding: &Finding) -> Place {
     if finding.key.is_empty() { place.clone() } else { Place::new(&format!("{place}.{}", finding.key)) }
@@ -159,11 +179,16 @@ fn settings(config: &TlsListenConfig, alpn: &[&str]) -> TlsListenSettings {
         dhparam,
         session_tickets,
         watch,
-        min_version: match min_version {
-            TlsVersion::V1_2 => MinVersion::Tls12,
-            TlsVersion::V1_3 => MinVersion::Tls13,
-        },
+        min_version: self::min_version(min_version),
         alpn: alpn.iter().map(|&protocol| protocol.to_owned()).collect(),
+    }
+}
+
+/// The least version of TLS.
+pub(super) fn min_version(configured: TlsVersion) -> MinVersion {
+    match configured {
+        TlsVersion::V1_2 => MinVersion::Tls12,
+        TlsVersion::V1_3 => MinVersion::Tls13,
     }
 }
 
