@@ -353,3 +353,52 @@ async fn subscriptions_and_registrations_come_back_with_the_node() {
     let event: Value = serde_json::from_str(&subscribing.says().await).unwrap();
     assert_eq!(event["args"], json!(["again"]));
 }
+
+/// An Ed25519 key of the WAMP specification's examples, and what others know of it.
+const KEY: &str = "4ffddd896a530ce5ee8c86b83b0d31835490a97a9cd718cb2f09c9fd31c4a7d7";
+const PUBLIC: &str = "1766c9e6ec7d7b354fd7a2e4542753a23cae0b901228305621e5b8713299ccdd";
+
+#[tokio::test]
+async fn login_by_every_method_takes_its_secret_from_a_file_or_the_environment() {
+    let folder = Folder::new();
+    let scram = json!({
+        "kdf": "pbkdf2", "iterations": 4096, "memory": 0, "salt": "30313233343536373839616263646566",
+        "stored-key": "322b8858c3c4f1fd70bd4b3c82a47f1d438189ac4fd889d3225b52352f26bab6",
+        "server-key": "50a94425e2bef496d69ea375389245012a46976802ea1e66d56f2cf5e1f7ab74", "role": "user"});
+    let auth = json!({
+        "ticket": {"type": "static", "principals": {"alice": {"ticket": "s3cret", "role": "user"}}},
+        "wampcra": {"type": "static", "users": {"alice": {"secret": "s3cret", "role": "user"}}},
+        "scram": {"type": "static", "principals": {"alice": scram}},
+        "cryptosign": {"type": "static",
+            "principals": {"alice": {"authorized_keys": [PUBLIC], "role": "user", "realm": "realm1"}}}});
+    let endpoint = json!({"type": "tcp", "interface": "127.0.0.1", "port": 1, "tls": tls(&folder.server())});
+    let transport = json!({"type": "universal", "endpoint": endpoint, "rawsocket": {"auth": auth}, "websocket": {"auth": auth}});
+    let realm = json!([{"name": "realm1", "roles": [{"name": "user", "allow-by-default": true}]}]);
+    let node = TestNode::start_with(realm, json!([transport])).await;
+    let (port, ca) = (node.tcp(0).port(), folder.path("ca.pem"));
+    std::fs::write(folder.path("secret"), "s3cret\n").unwrap();
+    std::fs::write(folder.path("key"), KEY).unwrap();
+    let env = [("SECRET", "s3cret"), ("KEY", KEY), ("WRONG", "s3cre")];
+    for (scheme, method, secret, let_in) in [
+        ("wss", "ticket", ["--secret-file", "secret"], true),
+        ("rss", "ticket", ["--secret-env", "WRONG"], false),
+        ("wss", "wampcra", ["--secret-env", "SECRET"], true),
+        ("wss", "wampcra", ["--secret-env", "WRONG"], false),
+        ("rss", "scram", ["--secret-file", "secret"], true),
+        ("wss", "scram", ["--secret-env", "WRONG"], false),
+        ("rss", "cryptosign", ["--secret-file", "key"], true),
+        ("wss", "cryptosign", ["--secret-env", "KEY"], true),
+    ] {
+        let url = format!("{scheme}://localhost:{port}");
+        let mut args = vec!["call", "wamp.session.count", "--value", "--transport", &url];
+        args.extend(["--ca-certificates", ca.to_str().unwrap(), "--authmethod", method, "--authid", "alice"]);
+        args.extend(secret);
+        let said = folder.run_with(&args, &env).await.ended(if let_in { 0 } else { 10 });
+        assert_eq!(said.out, if let_in { "1\n" } else { "" }, "{method}: {said:?}");
+        assert!(!said.err.contains("s3cre") && !said.err.contains(KEY), "{said:?}");
+    }
+    // Nobody in particular is not let in, and does not try again.
+    let url = format!("rss://localhost:{port}");
+    let args = ["subscribe", "com.example.t", "--transport", &url, "--ca-certificates", ca.to_str().unwrap()];
+    folder.run(&args).await.ended(10);
+}
