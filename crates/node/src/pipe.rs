@@ -33,7 +33,7 @@ pub(crate) struct Pipe {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Carried {
     /// Its number.
-    pub(crate) conn: String,
+    pub(crate) conn: u64,
     /// Whom it was from.
     pub(crate) client: String,
     /// Octets that were carried to the target.
@@ -113,7 +113,7 @@ impl ConnectionHandler for Pipe {
             let scope = scope;
             let began = Instant::now();
             let mut carried = Carried {
-                conn: scope.id.to_string(),
+                conn: scope.id.0,
                 client: conn.info.client().to_string(),
                 to_target: 0,
                 to_client: 0,
