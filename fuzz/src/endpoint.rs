@@ -1,7 +1,7 @@
 //! Endpoints: the PROXY header.
 
 use crate::chunks;
-use transom_endpoint::proxy::{HeaderError, Look, ProxyVersion, look};
+use transom_endpoint::proxy::{HeaderError, Look, ProxyVersion, look, write};
 
 /// The first octets of a connection. The first byte chooses how they are cut.
 ///
@@ -16,6 +16,14 @@ pub fn proxy_header(data: &[u8]) {
         Ok(Look::Header(header)) => {
             assert_eq!(read, header.len);
             assert!(header.len <= if header.version == ProxyVersion::V1 { 107 } else { 4096 });
+            // Said again by us it is the same.
+            let again = write(header.version, header.addresses);
+            match look(&again) {
+                Ok(Look::Header(told)) => {
+                    assert_eq!((told.len, told.addresses), (again.len(), header.addresses))
+                }
+                other => panic!("{other:?}"),
+            }
             let behind = [&octets[..header.len], b"\r\nPROXY"].concat();
             assert_eq!(look(&behind), Ok(Look::Header(header)));
             for missing in 1..=header.len {

@@ -453,7 +453,9 @@ impl Core {
                 listening.map_or(Heard::Nothing, |listening| Heard::Revoked(listening.taps))
             }
             Incoming::RegistrationRevoked(revocation) => {
-                state.procedures.remove(&revocation.id);
+                if let Some(registered) = state.procedures.remove(&revocation.id) {
+                    registered.revoke();
+                }
                 Heard::Nothing
             }
             Incoming::Joined(welcome) => Heard::Joined(welcome),

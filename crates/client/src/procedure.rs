@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use transom_peer::RequestError;
 use transom_wamp::{
     Class, Dict, ErrorMessage, Id, Invocation, Message, Offered, Payload, Serializer, Text, Value, Yield,
@@ -40,6 +40,7 @@ impl ProcedureError {
 pub(crate) struct Registered {
     procedure: Box<dyn Procedure>,
     room: Arc<Semaphore>,
+    revoked: Notify,
 }
 
 impl Registered {
@@ -50,12 +51,21 @@ impl Registered {
     {
         let room = concurrency.and_then(|most| usize::try_from(most).ok()).unwrap_or(CONCURRENCY);
         let room = Semaphore::new(room.clamp(1, Semaphore::MAX_PERMITS));
-        Arc::new(Registered { procedure: Box::new(Spawning(Arc::new(procedure))), room: Arc::new(room) })
+        Arc::new(Registered {
+            procedure: Box::new(Spawning(Arc::new(procedure))),
+            room: Arc::new(room),
+            revoked: Notify::new(),
+        })
     }
 
     /// A place for one more call, if there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.room.clone().try_acquire_owned().ok()
+    }
+
+    /// The router ended the registration.
+    pub(crate) fn revoke(&self) {
+        self.revoked.notify_one();
     }
 
     /// Begins with a call.
@@ -149,14 +159,20 @@ impl Drop for Answering {
 }
 
 /// A registration. It ends when it is dropped. A session stays open as long as one of its registrations is there.
-#[derive(Debug)]
 pub struct Registration {
     kept: Kept,
+    registered: Arc<Registered>,
 }
 
 impl Registration {
-    pub(crate) fn new(kept: Kept) -> Self {
-        Registration { kept }
+    pub(crate) fn new(kept: Kept, registered: Arc<Registered>) -> Self {
+        Registration { kept, registered }
+    }
+
+    /// Completes when the router has ended it. One that comes back with every session is there again in the next.
+    /// Cancel-safe.
+    pub async fn revoked(&self) {
+        self.registered.revoked.notified().await;
     }
 
     /// Ends it and waits until the router knows. Calls that came before are still answered.
@@ -165,6 +181,12 @@ impl Registration {
     /// The router says that there is no such registration, or does not answer.
     pub async fn unregister(self) -> Result<(), RequestError> {
         self.kept.end().await
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration").field("kept", &self.kept).finish_non_exhaustive()
     }
 }
 

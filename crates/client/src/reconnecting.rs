@@ -136,8 +136,8 @@ impl Reconnecting {
         Fut: Future<Output = Result<Payload, ProcedureError>> + Send + 'static,
     {
         let registered = Registered::new(handler, options.concurrency);
-        let kept = self.add(Wish::Register { procedure: procedure.into(), options, registered }).await?;
-        Ok(Registration::new(kept))
+        let wish = Wish::Register { procedure: procedure.into(), options, registered: registered.clone() };
+        Ok(Registration::new(self.add(wish).await?, registered))
     }
 
     /// Leaves, and waits until the connection is closed.

@@ -153,8 +153,8 @@ impl Session {
         Fut: Future<Output = Result<Payload, ProcedureError>> + Send + 'static,
     {
         let registered = Registered::new(handler, options.concurrency);
-        let id = self.register_as(procedure.into(), options, registered).await?;
-        Ok(Registration::new(Kept::registration(self.clone(), id)))
+        let id = self.register_as(procedure.into(), options, registered.clone()).await?;
+        Ok(Registration::new(Kept::registration(self.clone(), id), registered))
     }
 
     pub(crate) async fn register_as(

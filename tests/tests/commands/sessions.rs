@@ -166,6 +166,23 @@ async fn command_that_fails_is_an_error_of_the_call() {
 }
 
 #[tokio::test]
+async fn register_ends_when_the_router_takes_the_procedure_away() {
+    let open = Open::start().await;
+    let args = ["register", "com.example.p", "--", "/bin/true"];
+    let mut program = open.start_command(&args);
+    let session = program.complains("session ").await;
+    let session = session.split(' ').nth(1).unwrap().to_owned();
+    program.complains("registered").await;
+    let said = open.run(&["call", "wamp.registration.lookup", "com.example.p", "--value"]).await.ended(0);
+    let registration = said.out.trim();
+    let remove = ["call", "wamp.registration.remove_callee", registration, &session, "com.example.because"];
+    open.run(&remove).await.ended(0);
+    let (code, out, err) = program.end().await;
+    assert_eq!(code, Some(11), "{out}{err}");
+    assert!(err.contains("the router ended the registration"), "{err}");
+}
+
+#[tokio::test]
 async fn call_without_an_answer_ends_in_time() {
     let open = Open::start().await;
     let _program = open.registered("com.example.slow", "exec sleep 600", &[]).await;

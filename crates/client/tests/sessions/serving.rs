@@ -170,8 +170,10 @@ async fn registration_is_refused_or_ended_by_the_router() {
             say(&there, invocation(1, 8));
         });
     assert_eq!(failed(&there, 3).await.1, "wamp.error.no_such_procedure");
+    let registration = registration.unwrap();
+    registration.revoked().await;
     // No answer in time.
     let before = tokio::time::Instant::now();
-    assert_eq!(registration.unwrap().unregister().await, Err(RequestError::TimedOut));
+    assert_eq!(registration.unregister().await, Err(RequestError::TimedOut));
     assert_eq!(before.elapsed(), Duration::from_secs(20));
 }

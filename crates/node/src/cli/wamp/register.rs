@@ -121,7 +121,8 @@ async fn serve(args: &RegisterArgs, client: Client) -> Result<(), Trouble> {
     };
     complain(&format!("registered {}", args.procedure));
     let result = tokio::select! {
-        trouble = over(&reconnecting) => Err(trouble),
+        () = stopped_for_good(&reconnecting) => Err(lasting::over(&reconnecting, "registration")),
+        () = registration.revoked() => Err(lasting::over(&reconnecting, "registration")),
         () = stopped(&mut signals) => Ok(()),
     };
     telling.abort();
@@ -142,10 +143,9 @@ async fn serve(args: &RegisterArgs, client: Client) -> Result<(), Trouble> {
 }
 
 /// Completes when there will be no session any more.
-async fn over(reconnecting: &Reconnecting) -> Trouble {
+async fn stopped_for_good(reconnecting: &Reconnecting) {
     let mut status = reconnecting.status();
     let _ = status.wait_for(|status| matches!(status, Status::Stopped(_))).await;
-    lasting::over(reconnecting, "registration")
 }
 
 /// How calls are answered.
