@@ -99,21 +99,28 @@ pub fn compressed(data: &[u8]) {
     let mut ours = Compressor::new(&agreed);
     let mut peer = Inflater::new(&agreed);
     let mut other = Miniz::new();
+    // The first message, and the first after a rest, refers to nothing.
+    let mut alone = true;
     for (n, message) in messages(rest).enumerate() {
         // Repeated, so that there is something to refer to.
         let message = message.repeat(1 + n % 4 * usize::from(choice % 5));
         if !ours.wants(message.len()) {
             continue;
         }
+        let refers = agreed.ours.takeover && !std::mem::take(&mut alone);
         let Some(compressed) = ours.compress(&message[..]) else {
-            assert!(!agreed.ours.takeover);
+            assert!(!refers);
             continue;
         };
-        assert!(agreed.ours.takeover || compressed.len() < message.len());
+        assert!(refers || compressed.len() < message.len());
         assert_eq!(peer.inflate(&compressed, message.len(), false), Ok(Bytes::from(message.clone())));
         assert_eq!(other.take(&[&compressed[..], &TAIL].concat()), Some(message));
         if message_rests(choice, n) {
             ours.rest();
+            alone = true;
+        }
+        if message_rests(choice << 1, n) {
+            peer.rest();
         }
     }
 }

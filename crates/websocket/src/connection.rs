@@ -284,6 +284,7 @@ impl<A: Application> Protocol for WebSocketConnection<A> {
             Due::Ping(payload) => {
                 self.application.sender().control(Control::Ping, payload.as_slice());
                 // Nothing was said for a while.
+                self.decoder.rest();
                 if let Some(sealer) = &mut self.sealer {
                     sealer.rest();
                 }

@@ -133,6 +133,13 @@ impl Decoder {
         }
     }
 
+    /// Gives up what is only kept to inflate quickly, for a connection on which nothing comes.
+    pub fn rest(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.rest();
+        }
+    }
+
     /// The length of the payload at the front of the input that is not whole yet; 0 when no header is read. It has
     /// passed the limits.
     pub fn wanted(&self) -> usize {

@@ -35,8 +35,8 @@ pub struct DeflateSettings {
     /// How much memory our side uses to find repetitions, 1 to 9, as zlib counts it. Default 8.
     pub memory_level: u8,
     /// How many connections of a server may keep windows between messages at once, in either direction. Further ones
-    /// are told to do without. One costs 370 KiB for our window at the defaults, and up to 40 KiB for the
-    /// peer's, once they are used. Default 512.
+    /// are told to do without. One costs 370 KiB for our window at the defaults, and up to 110 KiB for the
+    /// peer's, while they are used. Default 512.
     pub max_contexts: usize,
 }
 

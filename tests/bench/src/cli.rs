@@ -202,6 +202,8 @@ pub(crate) fn main() -> Result<bool> {
                 text: seconds.to_string(),
                 wanted: "a number of seconds above 0",
             })?;
+            // The servers run in folders of their own.
+            let node = std::path::absolute(node).map_err(Error::io("finding the node"))?;
             parts::run(&parts::Settings { node, cases, window, repeat: repeat.max(1) })?;
             Ok(true)
         }

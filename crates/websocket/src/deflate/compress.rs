@@ -79,7 +79,7 @@ impl Once {
         }
         tools.fresh.push((self, zlib));
         TOOLS.set(Some(tools));
-        compressed.filter(|compressed| compressed.len() < len).map(Bytes::from)
+        compressed.filter(|compressed| compressed.len() < len)
     }
 
     fn zlib(self) -> Zlib {
@@ -139,7 +139,7 @@ impl Compressor {
             // A new window refers to nothing, so that it does not matter what the peer's has.
             self.live = None;
         }
-        compressed.map(Bytes::from)
+        compressed
     }
 
     /// Gives the window up: the next message begins with an empty one, which any peer understands.
@@ -166,7 +166,7 @@ impl std::fmt::Debug for Compressor {
 }
 
 /// Compresses a message up to the next octet's boundary, without the tail that says so.
-fn run(zlib: &mut Zlib, step: &mut [u8], message: &mut impl Buf) -> Option<Vec<u8>> {
+fn run(zlib: &mut Zlib, step: &mut [u8], message: &mut impl Buf) -> Option<Bytes> {
     let mut compressed = Vec::new();
     loop {
         let chunk = message.chunk();
@@ -177,24 +177,25 @@ fn run(zlib: &mut Zlib, step: &mut [u8], message: &mut impl Buf) -> Option<Vec<u
         let read = (zlib.total_in() - read) as usize;
         let made = (zlib.total_out() - made) as usize;
         message.advance(read);
-        if compressed.capacity() == 0 && made < step.len() {
-            compressed.reserve_exact(made);
+        let new = step.get(..made)?;
+        let done = made < step.len() && last && !message.has_remaining();
+        if done && compressed.is_empty() {
+            // As most messages are: in one piece, copied once.
+            return new.strip_suffix(&TAIL).map(Bytes::copy_from_slice);
         }
-        compressed.extend_from_slice(step.get(..made)?);
-        if made < step.len() {
-            if last && !message.has_remaining() {
-                break;
-            }
-            if read == 0 && made == 0 {
-                return None;
-            }
+        compressed.extend_from_slice(new);
+        if done {
+            break;
+        }
+        if made < step.len() && read == 0 && made == 0 {
+            return None;
         }
     }
     if !compressed.ends_with(&TAIL) {
         return None;
     }
     compressed.truncate(compressed.len() - TAIL.len());
-    Some(compressed)
+    Some(compressed.into())
 }
 
 #[cfg(test)]

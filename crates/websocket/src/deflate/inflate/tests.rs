@@ -153,7 +153,11 @@ fn memory_is_what_the_peer_sent_and_at_most_its_window() {
         let message: Vec<u8> = (0..1000).flat_map(|k| (n * 7919 + k * 31).to_be_bytes()).collect();
         assert_eq!(ours.inflate(&peer.compress(&message), 4000, false).unwrap(), message);
     }
-    assert_eq!(ours.memory(), 40 * 1024);
+    assert_eq!(ours.memory(), 64 * 1024);
+    ours.rest();
+    assert_eq!(ours.memory(), 32 * 1024);
+    let last = peer.compress(b"[36,1,2,{},[3]]");
+    assert_eq!(ours.inflate(&last, 100, true).unwrap(), "[36,1,2,{},[3]]", "it refers to the first");
     let mut none = inflater(15, false);
     none.inflate(&Peer::new().compress(&[1; 5000]), 5000, false).unwrap();
     assert_eq!(none.memory(), 0);
@@ -165,16 +169,19 @@ proptest! {
     #[test]
     fn messages_of_another_implementation_come_out_as_they_were(
         messages in proptest::collection::vec(
-            (proptest::collection::vec(0..4u8, 0..40), 1..400usize),
+            (proptest::collection::vec(0..4u8, 0..40), 1..400usize, any::<bool>()),
             1..20,
         ),
     ) {
         let mut peer = Peer::new();
         let mut ours = inflater(15, true);
-        for (pattern, times) in messages {
+        for (pattern, times, rest) in messages {
             let message = pattern.repeat(times);
             let compressed = peer.compress(&message);
             prop_assert_eq!(ours.inflate(&compressed, message.len(), false).unwrap(), message);
+            if rest {
+                ours.rest();
+            }
         }
     }
 
