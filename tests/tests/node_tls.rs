@@ -13,8 +13,9 @@ use tokio::time::timeout;
 use transom_base::{Address, ConnInfo, Connection, Deadline, TlsInfo};
 use transom_endpoint::Upgrade;
 use transom_testkit::{IssuedFiles, TestCa};
-use transom_tests::{PATIENCE, Program, TestNode, has_tool};
+use transom_tests::{Client, PATIENCE, Program, TestNode, has_tool};
 use transom_tls::{MinVersion, TlsClient, TlsConnectSettings};
+use transom_wamp::{Message, Serializer};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_transom-tested");
 
@@ -164,14 +165,17 @@ async fn protocol_by_alpn_where_http_is_spoken_and_nowhere_else() {
     assert_eq!(agreed(node.tcp(2), &settings).await.as_deref(), Some("http/1.1"));
 }
 
+/// A connection after the handshake.
+async fn shaken(addr: std::net::SocketAddr, client: &TlsClient) -> Connection {
+    let io = TcpStream::connect(addr).await.unwrap();
+    let info = ConnInfo::new(Address::Tcp(addr), Address::Tcp(io.local_addr().unwrap()));
+    client.apply(Connection { io: Box::new(io), info }, Deadline::after(Some(PATIENCE))).await.unwrap()
+}
+
 /// The protocol that ALPN comes to.
 async fn agreed(addr: std::net::SocketAddr, settings: &TlsConnectSettings) -> Option<String> {
     let (client, _) = TlsClient::new(settings).unwrap();
-    let io = TcpStream::connect(addr).await.unwrap();
-    let info = ConnInfo::new(Address::Tcp(addr), Address::Tcp(io.local_addr().unwrap()));
-    let conn = Connection { io: Box::new(io), info };
-    let conn = client.apply(conn, Deadline::after(Some(PATIENCE))).await.unwrap();
-    conn.info.tls.unwrap().alpn.clone()
+    shaken(addr, &client).await.info.tls.unwrap().alpn.clone()
 }
 
 /// What curl says of the version that it spoke, and what it was told.
@@ -270,4 +274,33 @@ async fn check_looks_at_certificates_and_start_needs_them() {
     let (code, out, err) = Program::start(PROGRAM, dir.path(), &["start"], &[]).end().await;
     assert_eq!(code, Some(1), "{out}{err}");
     assert!(err.contains("workers[0].transports[0].endpoint.tls"), "{err}");
+}
+
+/// Sessions that are open when the certificate is replaced go on, and who connects then sees the new one: without a reload,
+/// because the files are watched.
+#[tokio::test]
+async fn sessions_when_the_certificate_is_replaced_are_left_alone() {
+    let folder = Folder::new();
+    let node = node(&tls(&folder.server("one", "localhost"))).await;
+    let (client, _) = TlsClient::new(&folder.connecting("localhost")).unwrap();
+    let mut open = Vec::new();
+    for _ in 0..500 {
+        let conn = shaken(node.tcp(0), &client).await;
+        open.push(Client::over(conn.io, Serializer::Json).await);
+    }
+    for client in &mut open {
+        assert!(matches!(client.hello("realm1").await, Message::Welcome(_)));
+    }
+    let shown = async || shaken(node.tcp(0), &client).await.info.tls.unwrap().peer_chain[0].der.clone();
+    let before = shown().await;
+    folder.server("one", "localhost");
+    let replaced = async {
+        while shown().await == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, replaced).await.expect("the new certificate is not taken");
+    for (number, client) in (0..).zip(&mut open) {
+        client.publish("com.example.topic", number).await;
+    }
 }

@@ -1,13 +1,18 @@
-//! The suite of all endpoints over TCP with TLS: on IPv4 and IPv6, with and without client certificates,
-//! and behind proxies.
+//! The suite of all endpoints over TCP with TLS: on IPv4 and IPv6, with each version of TLS and with client certificates, as
+//! it is and behind proxies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Folder, client, server};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use transom_base::{BoxFuture, Connection, Deadline};
 use transom_config::{TcpConnectConfig, TcpListenConfig};
 use transom_endpoint::proxy::ProxyVersion;
-use transom_endpoint::{BoundAddr, Listener, TcpConnector, TcpListener};
+use transom_endpoint::{BoundAddr, EndpointError, Listener, TcpConnector, TcpListener, Upgrade};
 use transom_testkit::{EndpointCase, KeyKind, TestCert};
 use transom_tls::{TlsConnectSettings, TlsListenSettings};
 
@@ -23,7 +28,7 @@ fn tcp(name: &str, host: &'static str) -> EndpointCase {
         async move { Box::new(TcpListener::bind(&config).await.unwrap()) as Box<dyn Listener> }
     };
     EndpointCase::new(name, listen, move |bound| {
-        std::sync::Arc::new(TcpConnector::new(TcpConnectConfig::new(host.to_owned(), port(bound))))
+        Arc::new(TcpConnector::new(TcpConnectConfig::new(host.to_owned(), port(bound))))
     })
 }
 
@@ -36,11 +41,54 @@ fn over_tls(
     tcp(name, host).with_step(server(listening), client(connecting))
 }
 
-#[tokio::test]
-async fn tcp4_with_tls_passes_the_suite() {
+/// A client that speaks one version only, which ours cannot be told to.
+struct Only(tokio_rustls::TlsConnector);
+
+impl Only {
+    fn version(version: &'static rustls::SupportedProtocolVersion, folder: &Folder) -> Only {
+        let authority = CertificateDer::from_pem_file(&folder.ca_file).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority).unwrap();
+        let config = rustls::ClientConfig::builder_with_protocol_versions(&[version]);
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        Only(Arc::new(config).into())
+    }
+}
+
+impl Upgrade for Only {
+    fn apply(
+        &self,
+        conn: Connection,
+        deadline: Deadline,
+    ) -> BoxFuture<'static, Result<Connection, EndpointError>> {
+        let Connection { io, info } = conn;
+        let handshake = self.0.connect(ServerName::try_from("a.example").unwrap(), io);
+        Box::pin(async move {
+            let failed = |error: std::io::Error| panic!("no handshake: {error}");
+            let io = deadline.run(handshake).await.expect("no handshake in time").unwrap_or_else(failed);
+            Ok(Connection { io: Box::new(io), info })
+        })
+    }
+}
+
+async fn passes_with(version: &'static rustls::SupportedProtocolVersion) {
     let folder = Folder::new();
-    let settings = folder.listening(&["127.0.0.1"]);
-    over_tls("TLS", "127.0.0.1", settings, folder.connecting("127.0.0.1")).run().await;
+    let files = folder.write("server", &folder.ca.issue(TestCert::server(&["a.example"]).key(KeyKind::Rsa)));
+    let case = || tcp(&format!("{:?}", version.version), "127.0.0.1");
+    for case in [case(), case().behind_proxy(ProxyVersion::V1), case().behind_proxy(ProxyVersion::V2)] {
+        let settings = TlsListenSettings::new(&files.key, &files.certificate);
+        case.with_step(server(settings), Only::version(version, &folder)).run().await;
+    }
+}
+
+#[tokio::test]
+async fn tcp4_with_tls_1_2_passes_the_suite_as_it_is_and_behind_proxies() {
+    passes_with(&rustls::version::TLS12).await;
+}
+
+#[tokio::test]
+async fn tcp4_with_tls_1_3_passes_the_suite_as_it_is_and_behind_proxies() {
+    passes_with(&rustls::version::TLS13).await;
 }
 
 #[tokio::test]
@@ -51,23 +99,15 @@ async fn tcp6_with_tls_passes_the_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tcp4_with_mutual_tls_passes_the_suite_on_several_threads() {
+async fn tcp4_with_mutual_tls_passes_the_suite_on_several_threads_as_it_is_and_behind_proxies() {
     let folder = Folder::new();
     let mut listening = folder.listening(&["a.example"]);
     listening.ca_certificates = vec![folder.ca_file.clone()];
     let files = folder.write("client", &folder.ca.client("alice"));
     let mut connecting = folder.connecting("a.example");
     (connecting.key, connecting.certificate) = (Some(files.key), Some(files.certificate));
-    over_tls("mutual TLS", "127.0.0.1", listening, connecting).run().await;
-}
-
-#[tokio::test]
-async fn tcp4_with_tls_passes_the_suite_behind_proxies() {
-    let folder = Folder::new();
-    let files = folder.write("server", &folder.ca.issue(TestCert::server(&["a.example"]).key(KeyKind::Rsa)));
-    for version in [ProxyVersion::V1, ProxyVersion::V2] {
-        let settings = TlsListenSettings::new(&files.key, &files.certificate);
-        let case = tcp("TLS behind a proxy", "127.0.0.1").behind_proxy(version);
-        case.with_step(server(settings), client(folder.connecting("a.example"))).run().await;
+    let case = || tcp("mutual TLS", "127.0.0.1");
+    for case in [case(), case().behind_proxy(ProxyVersion::V1), case().behind_proxy(ProxyVersion::V2)] {
+        case.with_step(server(listening.clone()), client(connecting.clone())).run().await;
     }
 }

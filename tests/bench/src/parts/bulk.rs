@@ -39,7 +39,7 @@ pub(super) fn contenders(settings: &Settings, tls: bool) -> Result<Vec<Contender
         // One process for each connection: their time counts when they have ended.
         all.push(relay("socat", tls, |_, port, sink, _| {
             let listening = format!("TCP4-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork");
-            Ok(vec!["socat".into(), "-b65536".into(), listening, format!("TCP4:127.0.0.1:{sink}")])
+            Ok(vec!["socat".into(), listening, format!("TCP4:127.0.0.1:{sink}")])
         })?);
     }
     Ok(all)
