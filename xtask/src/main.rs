@@ -30,6 +30,7 @@ usage: cargo xtask COMMAND
   bench parts [OPTION…]                      WebSocket, TLS, accepting, relaying and compressing beside other programs
   bench instructions                         what reading and writing a WebSocket message takes
   bench config                               how long it takes to check a configuration, by its size
+  bench router                               how much work the router has with each message, by what it holds
   docs                                       the reference of every crate and, with mdbook installed, the book";
 
 fn main() -> ExitCode {
@@ -72,6 +73,7 @@ fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
             let node = suites::build_node(ws)?;
             bench("parts --node").args([node]).args(options).status()
         }
+        [word] if word == "router" => ws.cargo("bench --quiet -p transom-router --bench cases").status(),
         [word, ..] if word != "run" && !word.starts_with('-') => bench(word).args(&args[1..]).status(),
         _ => {
             let node = suites::build_node(ws)?;

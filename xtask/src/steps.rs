@@ -20,6 +20,7 @@ const STEPS: &[(&str, Run)] = &[
     ("outside", |ws, _| outside(ws)),
     ("package", |ws, _| package(ws)),
     ("clients", |ws, background| background.clients().and_then(|()| suites::clients(ws))),
+    ("logins", |ws, background| background.clients().and_then(|()| suites::logins(ws))),
     ("validation", |ws, _| suites::validation(ws)),
     ("protocols", |ws, _| suites::protocols(ws)),
     ("fuzz", |ws, _| fuzz::smoke(ws)),

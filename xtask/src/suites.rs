@@ -1,5 +1,6 @@
 //! The conformance suites of `tests/suites` against a node, built for release and started on a fresh directory.
 
+mod accounts;
 mod node;
 
 use crate::run::{Cmd, Stop, failed, folder};
@@ -12,6 +13,9 @@ use std::path::PathBuf;
 const CLIENT_CHECKS: u64 = 759;
 /// The same over WebSocket with TLS and RawSocket on a Unix socket.
 const SECURE_CLIENT_CHECKS: u64 = 480;
+/// Logins by two libraries, one of them on two loops: with what is right, wrong and nobody's; with authenticators also by
+/// some that fail.
+const LOGIN_CHECKS: u64 = 1;
 /// The invalid messages among the vectors, and the new session after them.
 const VALIDATION_CHECKS: u64 = 20;
 /// The cases of Autobahn|Testsuite: all of them, and those without large messages and compression.
@@ -29,6 +33,7 @@ const WEBSOCKET_LIMIT: &str = "900";
 /// All of them.
 pub(crate) fn all(ws: &Workspace) -> Result<(), Stop> {
     clients(ws)?;
+    logins(ws)?;
     validation(ws)?;
     protocols(ws)
 }
@@ -49,6 +54,19 @@ pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
         judged(ws, plain, CLIENT_CHECKS)?;
         let secure = suite(node.secure_websocket(), Vec::new()).env("RS", &socket);
         judged(ws, secure.env("CAFILE", node.authority()), SECURE_CLIENT_CHECKS)
+    })
+}
+
+/// Real client libraries by every authentication method, against the configuration and against authenticators.
+pub(crate) fn logins(ws: &Workspace) -> Result<(), Stop> {
+    with_node(ws, |node| {
+        let [known, asked_for] = node.logins();
+        let suite = Cmd::new(ws.root.join("tests/suites/logins.sh"))
+            .args(["realm1", &known, &asked_for, &node.websocket()])
+            .args(accounts::LOGINS)
+            .env("ACCOUNTS", accounts::answers().to_string())
+            .env("SUITES_CACHE", suites_cache(&ws.root));
+        judged(ws, suite, LOGIN_CHECKS)
     })
 }
 

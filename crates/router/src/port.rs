@@ -52,6 +52,8 @@ pub(crate) struct Port {
     attached: Option<Box<Attached>>,
     /// A moment that has passed.
     opened: Instant,
+    /// When a HELLO is too late; none = never.
+    hello_until: Option<Instant>,
     state: State,
 }
 
@@ -82,7 +84,9 @@ impl Port {
         let state = State::Closed { until: None };
         let transport = Arc::new(details);
         let opened = router.clock().now();
-        let mut port = Port { router, methods, sink, transport, permit: None, attached, opened, state };
+        let (permit, hello_until) = (None, None);
+        let mut port =
+            Port { router, methods, sink, transport, permit, attached, opened, hello_until, state };
         if port.await_hello() != Flow::Continue {
             port.sink.close(CloseReason::Normal);
         }
@@ -102,7 +106,8 @@ impl Port {
             }
         }
         let timeout = self.transport.hello_timeout;
-        self.state = State::Closed { until: timeout.and_then(|timeout| self.after(timeout)) };
+        self.hello_until = timeout.and_then(|timeout| self.after(timeout));
+        self.state = State::Closed { until: self.hello_until };
         Flow::Continue
     }
 
@@ -140,9 +145,11 @@ impl Port {
                 let step = pending.authenticate(&answer);
                 Ok(self.proceed(step, joining))
             }
+            // It may try again, but is not given more time for that.
             Message::Abort(_) => {
                 drop(joining);
-                Ok(self.await_hello())
+                self.state = State::Closed { until: self.hello_until };
+                Ok(Flow::Continue)
             }
             other => violation(format!("{} while CHALLENGE is not answered", other.name())),
         }

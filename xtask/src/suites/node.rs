@@ -1,5 +1,6 @@
 //! The node under test.
 
+use super::accounts;
 use crate::run::{Cmd, Stop, failed, folder, tail};
 use crate::workspace::Workspace;
 use std::fs::File;
@@ -100,6 +101,11 @@ impl Node {
         format!("ws://127.0.0.1:{}/ws", self.port)
     }
 
+    /// Where the accounts are known, and where authenticators are asked for them.
+    pub(super) fn logins(&self) -> [String; 2] {
+        ["static", "dynamic"].map(|path| format!("ws://127.0.0.1:{}/{path}", self.port))
+    }
+
     pub(super) fn secure_websocket(&self) -> String {
         format!("wss://127.0.0.1:{}/ws", self.secure_port)
     }
@@ -191,7 +197,11 @@ fn configuration(ports: [u16; 4], socket: &Path) -> serde_json::Value {
         let options = serde_json::json!({"compression": compression, "auto_fragment_size": frames(secure)});
         serde_json::json!({
             "type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {"options": options},
-            "web": {"paths": {"/": {"type": "nodeinfo"}}},
+            "web": {"paths": {
+                "/": {"type": "nodeinfo"},
+                "static": {"type": "websocket", "auth": accounts::known()},
+                "dynamic": {"type": "websocket", "auth": accounts::asked_for()},
+            }},
         })
     };
     let echo = |endpoint: serde_json::Value, secure: bool| {

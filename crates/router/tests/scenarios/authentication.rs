@@ -179,6 +179,20 @@ fn challenge_has_a_deadline() {
 }
 
 #[test]
+fn peer_that_gives_its_challenges_up_gets_no_more_time_by_that() {
+    let world = World::new(tickets());
+    let mut joe = world.connect();
+    let until = joe.port.deadline();
+    for _ in 0..3 {
+        joe.ask(offering(&["ticket"]));
+        world.clock.forward(Duration::from_secs(1));
+        joe.tell(json!([3, {}, "wamp.error.cannot_authenticate"]));
+        assert_eq!(joe.port.deadline(), until);
+    }
+    assert_eq!(joe.port.expired(until.unwrap()), Flow::Close(CloseReason::Timeout));
+}
+
+#[test]
 fn authenticator_is_called_by_nobody_that_others_see_and_its_answer_lets_in() {
     let world =
         World::new(Settings { ticket: Some(TicketSettings::Dynamic(dynamic())), ..Settings::default() });
