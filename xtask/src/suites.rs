@@ -15,7 +15,7 @@ const CLIENT_CHECKS: u64 = 759;
 const SECURE_CLIENT_CHECKS: u64 = 480;
 /// Logins by two libraries, one of them on two loops: with what is right, wrong and nobody's; with authenticators also by
 /// some that fail.
-const LOGIN_CHECKS: u64 = 1;
+const LOGIN_CHECKS: u64 = 96;
 /// The invalid messages among the vectors, and the new session after them.
 const VALIDATION_CHECKS: u64 = 20;
 /// The cases of Autobahn|Testsuite: all of them, and those without large messages and compression.

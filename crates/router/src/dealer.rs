@@ -272,10 +272,11 @@ impl Callee {
         Ok(())
     }
 
-    /// Whether it may be asked for progressive results: whoever sends them can be told to stop.
+    /// Whether it may be asked for progressive results. The specification wants it to announce `call_canceling` too, so
+    /// that it can be told to stop; clients in wide use do not, and what they send too much is dropped.
     #[inline]
     pub(crate) fn sends_progress(&self) -> bool {
-        self.session.announced.progressive_results && self.session.announced.canceling
+        self.session.announced.progressive_results
     }
 
     #[inline]

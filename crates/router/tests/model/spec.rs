@@ -769,7 +769,7 @@ impl Model {
         if pattern.matching != Match::Exact {
             details.insert("procedure".into(), json!(wish.procedure));
         }
-        if wish.options.receive_progress && able.has("progressive_call_results") && able.has("call_canceling")
+        if wish.options.receive_progress && able.has("progressive_call_results")
         {
             details.insert("receive_progress".into(), json!(true));
         }

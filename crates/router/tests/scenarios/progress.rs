@@ -34,8 +34,8 @@ fn results_in_pieces_reach_who_asked_for_them_in_order_the_final_one_last() {
 }
 
 #[test]
-fn progress_is_asked_only_of_callees_that_can_be_told_to_stop_and_dropped_where_nobody_asked() {
-    for features in [&[][..], &["progressive_call_results"], &["call_canceling"]] {
+fn progress_is_asked_only_of_callees_that_have_it_and_dropped_where_nobody_asked() {
+    for features in [&[][..], &["call_canceling"]] {
         let router = router();
         let (mut callee, mut caller) = (Client::join_featuring(&router, features), Client::join(&router));
         callee.register(URI);
@@ -52,6 +52,24 @@ fn progress_is_asked_only_of_callees_that_can_be_told_to_stop_and_dropped_where_
     caller.tell(json!([48, 1, {}, URI]));
     assert_eq!(callee.one()[3], json!({}));
     callee.tell(json!([70, 1, {"progress": true}, [1]]));
+    caller.nothing();
+}
+
+#[test]
+fn progress_of_a_callee_that_cannot_be_told_to_stop_is_forwarded_until_nobody_waits_for_it() {
+    let router = router();
+    let mut callee = Client::join_featuring(&router, &["progressive_call_results"]);
+    let mut caller = Client::join(&router);
+    callee.register(URI);
+    caller.tell(json!([48, 1, {"receive_progress": true}, URI]));
+    assert_eq!(callee.one()[3], json!({"receive_progress": true}));
+    callee.tell(json!([70, 1, {"progress": true}, [1]]));
+    assert_eq!(caller.one(), json!([50, 1, {"progress": true}, [1]]));
+    caller.tell(json!([49, 1, {}]));
+    assert_eq!(caller.one()[4], "wamp.error.canceled");
+    callee.nothing();
+    callee.tell(json!([70, 1, {"progress": true}, [2]]));
+    callee.tell(json!([70, 1, {}, [3]]));
     caller.nothing();
 }
 
