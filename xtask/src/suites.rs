@@ -45,7 +45,7 @@ pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
         Cmd::new(ws.root.join("tests/suites/wamp_clients.sh"))
             .args(["realm1", &websocket])
             .args(rawsocket)
-            .env("PROFILE", "basic")
+            .env("PROFILE", "full")
             .env("SUITES_CACHE", &cache)
     };
     with_node(ws, |node| {

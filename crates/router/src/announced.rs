@@ -16,7 +16,6 @@ pub(crate) struct Announced {
     pub(crate) callee_timeout: bool,
     pub(crate) callee_reroute: bool,
     pub(crate) canceling: bool,
-    pub(crate) progressive_results: bool,
     /// As a callee: `progressive_call_invocations`.
     pub(crate) progressive_invocations: bool,
     pub(crate) registration_revocation: bool,
@@ -38,7 +37,6 @@ impl Announced {
             callee_timeout: has(callee, "call_timeout"),
             callee_reroute: has(callee, "call_reroute"),
             canceling: has(callee, "call_canceling"),
-            progressive_results: has(callee, "progressive_call_results"),
             progressive_invocations: has(callee, "progressive_call_invocations"),
             registration_revocation: has(callee, "registration_revocation"),
         }

@@ -189,7 +189,8 @@ impl Registration {
             caller: disclose.then(|| caller.identity()),
             procedure: (self.matching != Match::Exact).then(|| procedure.clone()),
             timeout: if terms.timeout > 0 && callee.watches_timeouts() { terms.timeout } else { 0 },
-            receive_progress: options.receive_progress && callee.sends_progress(),
+            // Callees in wide use have progressive results and do not announce them.
+            receive_progress: options.receive_progress,
             progress: options.progress,
             trustlevel: terms.trustlevel,
             passthru: options.passthru.take(),
@@ -247,7 +248,7 @@ impl Registration {
         call: &Call,
         terms: Terms,
     ) -> Option<Box<TakenMore>> {
-        let progress = call.options.receive_progress && callee.sends_progress();
+        let progress = call.options.receive_progress;
         let again = callee.may_pass_on(caller, &call.options).then(|| {
             let mut call = call.clone();
             detach(&mut call);
@@ -270,13 +271,6 @@ impl Callee {
             return Err(NotInvoked::NoStream);
         }
         Ok(())
-    }
-
-    /// Whether it may be asked for progressive results. The specification wants it to announce `call_canceling` too, so
-    /// that it can be told to stop; clients in wide use do not, and what they send too much is dropped.
-    #[inline]
-    pub(crate) fn sends_progress(&self) -> bool {
-        self.session.announced.progressive_results
     }
 
     #[inline]

@@ -173,7 +173,7 @@ impl Moving {
             again.tried.push(callee.number);
             Box::new(again)
         });
-        let progress = call.options.receive_progress && callee.sends_progress();
+        let progress = call.options.receive_progress;
         Box::new(TakenMore { progress, progressed: false, sent: Sent::NotYet, slot, again })
     }
 

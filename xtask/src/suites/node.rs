@@ -218,6 +218,7 @@ fn configuration(ports: [u16; 4], socket: &Path) -> serde_json::Value {
             "realms": [{"name": "realm1", "roles": [{"name": "anonymous", "permissions": [{
                 "uri": "", "match": "prefix",
                 "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
+                "disclose": {"caller": true},
             }]}]}],
             "transports": [
                 universal(tcp(port), false),

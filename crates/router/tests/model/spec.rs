@@ -759,7 +759,6 @@ impl Model {
 
     fn details(&self, pattern: Pattern, callee: Callee, wish: &Wish) -> Map<String, Value> {
         let caller = self.session(wish.caller);
-        let able = self.session(callee.at);
         let mut details = Map::new();
         if wish.options.disclose_me || callee.disclose_caller {
             details.insert("caller".into(), json!(caller.name));
@@ -769,8 +768,7 @@ impl Model {
         if pattern.matching != Match::Exact {
             details.insert("procedure".into(), json!(wish.procedure));
         }
-        if wish.options.receive_progress && able.has("progressive_call_results")
-        {
+        if wish.options.receive_progress {
             details.insert("receive_progress".into(), json!(true));
         }
         if wish.options.progress {

@@ -34,18 +34,7 @@ fn results_in_pieces_reach_who_asked_for_them_in_order_the_final_one_last() {
 }
 
 #[test]
-fn progress_is_asked_only_of_callees_that_have_it_and_dropped_where_nobody_asked() {
-    for features in [&[][..], &["call_canceling"]] {
-        let router = router();
-        let (mut callee, mut caller) = (Client::join_featuring(&router, features), Client::join(&router));
-        callee.register(URI);
-        caller.tell(json!([48, 1, {"receive_progress": true}, URI]));
-        assert_eq!(callee.one()[3], json!({}));
-        callee.tell(json!([70, 1, {"progress": true}, [1]]));
-        caller.nothing();
-        callee.tell(json!([70, 1, {}, [2]]));
-        assert_eq!(caller.one(), json!([50, 1, {}, [2]]));
-    }
+fn progress_that_nobody_asked_for_is_dropped() {
     let router = router();
     let (mut callee, mut caller) = (Client::join_featuring(&router, &RESULTS), Client::join(&router));
     callee.register(URI);
@@ -53,12 +42,14 @@ fn progress_is_asked_only_of_callees_that_have_it_and_dropped_where_nobody_asked
     assert_eq!(callee.one()[3], json!({}));
     callee.tell(json!([70, 1, {"progress": true}, [1]]));
     caller.nothing();
+    callee.tell(json!([70, 1, {}, [2]]));
+    assert_eq!(caller.one(), json!([50, 1, {}, [2]]));
 }
 
 #[test]
-fn progress_of_a_callee_that_cannot_be_told_to_stop_is_forwarded_until_nobody_waits_for_it() {
+fn progress_of_a_callee_that_announces_nothing_is_forwarded_until_nobody_waits_for_it() {
     let router = router();
-    let mut callee = Client::join_featuring(&router, &["progressive_call_results"]);
+    let mut callee = Client::join(&router);
     let mut caller = Client::join(&router);
     callee.register(URI);
     caller.tell(json!([48, 1, {"receive_progress": true}, URI]));
