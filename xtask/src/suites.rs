@@ -10,9 +10,9 @@ use node::Node;
 use std::path::PathBuf;
 
 /// What the real clients check over WebSocket, RawSocket on TCP and RawSocket on a Unix socket.
-const CLIENT_CHECKS: u64 = 759;
+const CLIENT_CHECKS: u64 = 1144;
 /// The same over WebSocket with TLS and RawSocket on a Unix socket.
-const SECURE_CLIENT_CHECKS: u64 = 480;
+const SECURE_CLIENT_CHECKS: u64 = 738;
 /// Logins by two libraries, one of them on two loops: with what is right, wrong and nobody's; with authenticators also by
 /// some that fail.
 const LOGIN_CHECKS: u64 = 96;

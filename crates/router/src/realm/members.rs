@@ -21,6 +21,8 @@ pub(crate) struct Members {
 #[derive(Default)]
 struct Inner {
     sessions: HashMap<Id, Arc<Session>, RandomState>,
+    /// How many of them are of the router itself.
+    trusted: usize,
     /// The realm is no more.
     closed: bool,
 }
@@ -44,6 +46,7 @@ impl Members {
             return Err(Gone::Role);
         }
         inner.sessions.insert(session.id, session.clone());
+        inner.trusted += usize::from(session.role.trusted);
         // They may have changed since the session was made.
         session.limit_calls(session.role.terms().limits.max_pending_calls);
         self.joined.fetch_add(1, Ordering::Relaxed);
@@ -52,7 +55,13 @@ impl Members {
 
     /// Takes out a session that is about to end, if it is still there.
     pub(crate) fn remove(&self, session: Id) {
-        let gone = self.inner.lock().sessions.remove(&session);
+        let gone = {
+            let mut inner = self.inner.lock();
+            let gone = inner.sessions.remove(&session);
+            let trusted = gone.as_ref().is_some_and(|session| session.role.trusted);
+            inner.trusted -= usize::from(trusted);
+            gone
+        };
         drop(gone);
     }
 
@@ -67,6 +76,22 @@ impl Members {
 
     pub(crate) fn get(&self, session: Id) -> Option<Arc<Session>> {
         self.inner.lock().sessions.get(&session).cloned()
+    }
+
+    /// How many there are but those of the router itself.
+    pub(crate) fn count(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.sessions.len() - inner.trusted
+    }
+
+    /// The IDs of those that fit, in order.
+    pub(crate) fn ids(&self, fits: impl Fn(&Session) -> bool) -> Vec<Id> {
+        let mut ids: Vec<Id> = {
+            let inner = self.inner.lock();
+            inner.sessions.values().filter(|session| fits(session)).map(|session| session.id).collect()
+        };
+        ids.sort_unstable();
+        ids
     }
 
     /// All of them, by ID.

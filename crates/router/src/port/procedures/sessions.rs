@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use transom_wamp::{Text, Value};
+use transom_wamp::{Id, Text, Value};
 
 use super::arguments::Arguments;
 use super::{Answer, no_such_session};
@@ -19,15 +19,10 @@ fn visible(open: &Open) -> Vec<Arc<Session>> {
     all
 }
 
-/// Those of the roles that a caller may name.
-fn of_roles(open: &Open, arguments: &Arguments) -> Result<Vec<Arc<Session>>, Refused> {
-    arguments.at_most(1)?;
-    let roles = arguments.texts(0, "filter_authroles")?;
-    let mut sessions = visible(open);
-    if let Some(roles) = roles {
-        sessions.retain(|session| roles.contains(&session.role.name));
-    }
-    Ok(sessions)
+/// The IDs of those of the roles that a caller may name.
+fn of_roles(open: &Open, roles: Option<&[Text]>) -> Vec<Id> {
+    let named = |session: &Session| roles.is_none_or(|roles| roles.contains(&session.role.name));
+    open.realm.members.ids(|session| !session.role.trusted && named(session))
 }
 
 fn ids(sessions: &[Arc<Session>]) -> Value {
@@ -35,11 +30,18 @@ fn ids(sessions: &[Arc<Session>]) -> Value {
 }
 
 pub(super) fn count(open: &mut Open, arguments: &Arguments) -> Answer {
-    Ok(Some(Value::from(of_roles(open, arguments)?.len() as u64)))
+    arguments.at_most(1)?;
+    let count = match arguments.texts(0, "filter_authroles")? {
+        Some(roles) => of_roles(open, Some(&roles)).len(),
+        None => open.realm.members.count(),
+    };
+    Ok(Some(Value::from(count as u64)))
 }
 
 pub(super) fn list(open: &mut Open, arguments: &Arguments) -> Answer {
-    Ok(Some(ids(&of_roles(open, arguments)?)))
+    arguments.at_most(1)?;
+    let roles = arguments.texts(0, "filter_authroles")?;
+    Ok(Some(Value::List(of_roles(open, roles.as_deref()).into_iter().map(Value::from).collect())))
 }
 
 pub(super) fn get(open: &mut Open, arguments: &Arguments) -> Answer {
