@@ -62,10 +62,8 @@ impl Miniz {
 
     /// The message, if it is whole: what is stored behind it then comes out as it is.
     fn message(&mut self, compressed: &[u8]) -> Option<Vec<u8>> {
-        let mut plain = self.take(&[compressed, &TAIL].concat())?;
-        let after = self.take(b"\0\x04\0\xfb\xffwhat")?;
-        plain.extend_from_slice(&after);
-        plain.strip_suffix(b"what").map(<[u8]>::to_vec)
+        let plain = self.take(&[compressed, &TAIL].concat())?;
+        (self.take(b"\0\x04\0\xfb\xffwhat")? == b"what").then_some(plain)
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod client;
+mod haproxy;
 mod log;
 mod login;
 mod node;
@@ -12,6 +13,7 @@ mod program;
 mod tools;
 
 pub use client::{Carrier, Client, Target};
+pub use haproxy::HaProxy;
 pub use log::Log;
 pub use login::Login;
 pub use node::{ALL_ALLOWED, TestNode};

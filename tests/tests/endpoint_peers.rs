@@ -1,8 +1,6 @@
 //! Endpoints against programs of others: socat and ncat as clients and servers, curl and HAProxy as proxies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +20,7 @@ use transom_endpoint::{
     Accepting, BoundAddr, Connector, Listener, ProxyProtocol, ProxyProtocolSettings, TcpConnector,
     TcpListener, UnixConnector, UnixListener, accept_loop,
 };
-use transom_tests::{PATIENCE, has_tool, line};
+use transom_tests::{HaProxy, PATIENCE, has_tool, line};
 
 const LONG: usize = 1 << 20;
 
@@ -235,41 +233,6 @@ async fn curl_when_it_sends_a_proxy_header_must_be_listed() {
     assert_eq!(told, Some(format!("tcp4:127.0.0.1:{local_port}")));
 }
 
-/// HAProxy in front of these ports: a free TCP port of its own, and Unix sockets, one for each port.
-struct HaProxy {
-    _process: Child,
-    front: SocketAddr,
-}
-
-impl HaProxy {
-    /// `servers` are the options of one server each, behind the front and behind sockets `0`, `1` … in the folder.
-    async fn start(folder: &Path, servers: &[String]) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let front = listener.local_addr().unwrap();
-        let mut config = "global\n  maxconn 100\ndefaults\n  mode tcp\n  timeout connect 20s\n  timeout client 20s\n  timeout server 20s\n".to_owned();
-        config += "frontend front\n  bind fd@3\n  default_backend 0\n";
-        for (number, server) in servers.iter().enumerate() {
-            let socket = folder.join(number.to_string());
-            config += &format!("frontend unix{number}\n  bind unix@{}\n", socket.display());
-            config += &format!("  default_backend {number}\nbackend {number}\n  server s {server}\n");
-        }
-        let file = folder.join("haproxy.cfg");
-        std::fs::write(&file, config).unwrap();
-        let path = std::env::var("PATH").unwrap_or_default();
-        let process = Command::new("sh")
-            .args(["-c", r#"exec haproxy -db -f "$0" 3<&0 0</dev/null"#])
-            .arg(&file)
-            .env("PATH", format!("{path}:/usr/sbin"))
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        HaProxy { _process: process, front }
-    }
-}
-
 /// Asks over a connection as whom it is known.
 async fn known_as(io: impl Stream) -> String {
     let mut io = io;
@@ -301,7 +264,7 @@ async fn haproxy_when_in_front_names_its_clients_in_every_version() {
         let proxy = HaProxy::start(folder.path(), &servers).await;
         // The front listens already; the connection waits until HAProxy is there.
         for _ in 0..3 {
-            let stream = TcpStream::connect(proxy.front).await.unwrap();
+            let stream = TcpStream::connect(proxy.front()).await.unwrap();
             let local = stream.local_addr().unwrap();
             assert_eq!(known_as(stream).await, format!("tcp4:{local}"), "{option}");
         }
@@ -313,7 +276,7 @@ async fn haproxy_when_in_front_names_its_clients_in_every_version() {
         assert_eq!(known_as(stream).await, "unix", "{option}");
 
         // Much goes through as it is.
-        let mut stream = TcpStream::connect(proxy.front).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.front()).await.unwrap();
         let sent = vec![7; LONG];
         let (mut read, mut write) = stream.split();
         let (wrote, back) = tokio::join!(
@@ -345,7 +308,7 @@ async fn haproxy_when_it_checks_the_port_is_no_client() {
         let mut clients = 0;
         // Until several checks have come too.
         while port.counters.accepted.load(Ordering::Relaxed) < clients + 5 {
-            let stream = TcpStream::connect(proxy.front).await.unwrap();
+            let stream = TcpStream::connect(proxy.front()).await.unwrap();
             let local = stream.local_addr().unwrap();
             assert_eq!(known_as(stream).await, format!("tcp4:{local}"), "{option}");
             clients += 1;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use transom_base::{Address, ConnInfo, Connection, Deadline, TlsInfo};
 use transom_endpoint::Upgrade;
 use transom_testkit::{IssuedFiles, TestCa};
-use transom_tests::{Client, PATIENCE, Program, TestNode, has_tool};
+use transom_tests::{Carrier, Client, HaProxy, PATIENCE, Program, Target, TestNode, has_tool};
 use transom_tls::{MinVersion, TlsClient, TlsConnectSettings};
 use transom_wamp::{Message, Serializer};
 
@@ -302,5 +302,35 @@ async fn sessions_when_the_certificate_is_replaced_are_left_alone() {
     timeout(PATIENCE, replaced).await.expect("the new certificate is not taken");
     for (number, client) in (0..).zip(&mut open) {
         client.publish("com.example.topic", number).await;
+    }
+}
+
+/// The proxy's header comes first, then TLS, which the proxy speaks to the node; the client sees none of it.
+#[tokio::test]
+async fn haproxy_when_in_front_speaks_tls_behind_its_header() {
+    if !has_tool("haproxy") {
+        return;
+    }
+    let folder = Folder::new();
+    let files = folder.server("one", "localhost");
+    let mut endpoint = json!({"type": "tcp", "interface": "127.0.0.1", "port": 1, "tls": tls(&files)});
+    endpoint["proxy_protocol"] = json!({"from": ["127.0.0.1"]});
+    let node = TestNode::start(json!([{"type": "rawsocket", "endpoint": endpoint}])).await;
+    let authority = folder.dir.path().join("ca.pem");
+    for option in ["send-proxy", "send-proxy-v2"] {
+        let (port, authority) = (node.tcp(0).port(), authority.display());
+        let server =
+            format!("127.0.0.1:{port} ssl verify required ca-file {authority} sni str(localhost) {option}");
+        let place = TempDir::new().unwrap();
+        let proxy = HaProxy::start(place.path(), &[server]).await;
+        let (mut client, _) =
+            Client::join(&Target::Tcp(proxy.front()), Carrier::RawSocket, Serializer::Json).await;
+        client.publish("com.example.topic", 1).await;
+        // Who does not come through the proxy, and so without its header, is not let in.
+        let mut direct = TcpStream::connect(node.tcp(0)).await.unwrap();
+        direct.write_all(b"no header").await.unwrap();
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, direct.read_to_end(&mut rest)).await.expect("not closed");
+        assert!(rest.is_empty());
     }
 }
