@@ -16,6 +16,7 @@ pub struct Login {
     authid: Option<String>,
     realm: Option<String>,
     proof: Proof,
+    shown: Dict,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +31,13 @@ enum Proof {
 impl Login {
     fn new(method: &'static str, authid: Option<&str>, proof: Proof) -> Self {
         let authid = authid.map(str::to_owned);
-        Login { methods: vec![method], authid, realm: Some("realm1".to_owned()), proof }
+        Login {
+            methods: vec![method],
+            authid,
+            realm: Some("realm1".to_owned()),
+            proof,
+            shown: Dict::default(),
+        }
     }
 
     /// By a method that asks nothing.
@@ -79,6 +86,13 @@ impl Login {
         self
     }
 
+    /// Says this too in `authextra` of a method that says something there.
+    #[must_use]
+    pub fn showing(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.shown.push(key, value);
+        self
+    }
+
     /// Logs in over RawSocket: the session, or the refusal.
     pub async fn at(&self, target: &Target) -> Result<(Client, Welcome), Abort> {
         let mut client = Client::connect(target, Carrier::RawSocket, Serializer::Json).await;
@@ -100,7 +114,10 @@ impl Login {
             roles,
             authmethods: Some(self.methods.iter().map(|method| Text::from(*method)).collect()),
             authid: self.authid.as_deref().map(Text::from),
-            authextra: self.extra(),
+            authextra: self.extra().map(|mut extra| {
+                extra.0.extend(self.shown.0.iter().cloned());
+                extra
+            }),
             ..HelloDetails::default()
         };
         let realm = self.realm.as_deref().map(Text::from);

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod eip712;
+mod root_file;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,6 +22,7 @@ use crate::{Env, PrivateKey, PublicKey, Step, crypto, hex, proxy, step};
 
 pub use certificates::TrustRoot;
 pub use eip712::{Address, NoAddress};
+pub use root_file::NoRoot;
 
 /// `cryptosign` of a transport.
 #[derive(Debug, Clone, PartialEq, Eq)]

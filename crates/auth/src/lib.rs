@@ -40,7 +40,7 @@ pub use cookies::{
     Attached, CookieSettings, CookieStore, Cookies, FileCookies, Identity, MemoryCookies, SameSite,
     StoreError, Tracked,
 };
-pub use cryptosign::{Address, CryptosignPrincipal, CryptosignSettings, NoAddress, TrustRoot};
+pub use cryptosign::{Address, CryptosignPrincipal, CryptosignSettings, NoAddress, NoRoot, TrustRoot};
 pub use dynamic::Dynamic;
 pub use env::{Env, NoRandomness, Random, SystemRandom};
 pub use hex::NotHex;

@@ -251,7 +251,7 @@ map! {
             some(dict("cryptosign principals", ("an authid", None), |_, _, _| true, map()));
         /// Authorities whose certificates let in, by realm.
         trustroots: Option<Vec<(String, CryptosignTrustRoot)>> = None =>
-            some(dict("cryptosign trustroots", ("a realm", None), |_, _, _| true, map())), unsupported();
+            some(dict("cryptosign trustroots", ("a realm", None), |_, _, _| true, map()));
         /// The role of those who have none of their own.
         default_role["default-role"]: Option<String> = None => some_or_null(filled());
     }
@@ -273,16 +273,18 @@ map! {
 }
 
 map! {
-    /// An authority whose certificates let in.
-    pub struct CryptosignTrustRoot = "cryptosign trustroot";
+    /// An authority whose certificates let in: its address, or the file with its certificate, or both.
+    pub struct CryptosignTrustRoot = "cryptosign trustroot", check = reader::auth::check_trust_root,
+        one_of = &["certificate", "trustroot"];
     optional {
-        /// The file with its certificate.
+        /// The file with its certificate, signed by itself: CBOR or JSON of `[hash, object, signature]` or
+        /// `[object, signature]`.
         certificate: Option<PathBuf> = None => some(path());
-        /// Its address.
-        trustroot: Option<String> = None => some(filled());
-        /// The role given.
+        /// Its Ethereum address.
+        trustroot: Option<String> = None => some(reader::auth::ethereum_address());
+        /// The role given. Default: `default-role` of the method, and `user` without that.
         role: Option<String> = None => some(filled());
-        /// The realm given.
+        /// The realm given. Default: the one that the client asks for.
         realm: Option<String> = None => some(filled());
     }
 }

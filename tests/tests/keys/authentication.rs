@@ -12,7 +12,7 @@ use transom_endpoint::Upgrade;
 use transom_testkit::{Issued, IssuedFiles, TestCa};
 use transom_tests::{Carrier, Login, PATIENCE, TestNode};
 use transom_tls::{TlsClient, TlsConnectSettings};
-use transom_wamp::Welcome;
+use transom_wamp::{Dict, Value, Welcome};
 
 use crate::support::{answer, join_by, next, tcp};
 
@@ -31,7 +31,7 @@ pub(crate) async fn node(auth: Json) -> TestNode {
 
 pub(crate) fn detail(welcome: &Welcome, key: &str) -> String {
     match welcome.details.get(key) {
-        Some(transom_wamp::Value::Text(text)) => text.to_string(),
+        Some(Value::Text(text)) => text.to_string(),
         other => panic!("{key}: {other:?}"),
     }
 }
@@ -157,6 +157,84 @@ async fn cryptosign_when_the_key_is_among_the_authorized_ones_lets_in() {
         Login::cryptosign(None, &private(3)),
     ] {
         assert_eq!(outcome(&node, &login).await, Err(DENIED.to_owned()), "{login:?}");
+    }
+}
+
+const ROOT: &str = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A";
+const OTHER_ROOT: &str = "0x1563915e194D8CfBA1943570603F7606A3115508";
+const DELEGATE: &str = "0x5CbDd86a2FA8Dc4bDdd8a8f69dBa48572EeC07FB";
+
+/// A certificate that others made, as the specification sends it.
+fn certificate(name: &str) -> Json {
+    let all = include_str!("../../../crates/auth/tests/logins/certificates.json");
+    let all: Json = serde_json::from_str(all).unwrap();
+    let kind = if name == "leaf" { "EIP712DelegateCertificate" } else { "EIP712AuthorityCertificate" };
+    json!([{"primaryType": kind, "message": all[name][0]}, all[name][1]])
+}
+
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Number(number) => number.as_u64().unwrap().into(),
+        Json::String(text) => text.as_str().into(),
+        Json::Array(list) => Value::List(list.iter().map(value).collect()),
+        Json::Object(map) => {
+            Value::Map(Dict(map.iter().map(|(key, json)| (key.as_str().into(), value(json))).collect()))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Whoever has the key of the leaf and shows the certificates above it.
+fn certified(root: &str) -> Login {
+    let chain = ["leaf", "low", "mid", "root"].map(|name| value(&certificate(name)));
+    Login::cryptosign(None, "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510")
+        .showing("trustroot", root)
+        .showing("certificates", Value::List(chain.to_vec()))
+}
+
+fn trusting(root: Json, more: &Json) -> Json {
+    json!({"cryptosign": with(json!({"type": "static", "trustroots": {"realm1": root}}), more)})
+}
+
+#[tokio::test]
+async fn cryptosign_when_certificates_lead_to_the_root_of_the_realm_lets_in() {
+    let guests = json!({"default-role": "guest"});
+    for (root, more, role) in [
+        (json!({"trustroot": ROOT}), json!({}), "user"),
+        (json!({"trustroot": ROOT}), guests.clone(), "guest"),
+        (json!({"trustroot": ROOT, "role": "backend"}), guests, "backend"),
+    ] {
+        let node = node(trusting(root, &more)).await;
+        is(&outcome(&node, &certified(ROOT)).await, [DELEGATE, role, "cryptosign"]);
+    }
+    let node = node(trusting(json!({"trustroot": ROOT, "realm": "realm2"}), &json!({}))).await;
+    let (_, welcome) = certified(ROOT).at(&node.target(0)).await.unwrap();
+    assert_eq!(detail(&welcome, "realm"), "realm2", "whichever it asks for");
+    let uncertified = Login::cryptosign(None, &private(0));
+    for login in [certified(ROOT).to(Some("realm2")), certified(OTHER_ROOT), uncertified] {
+        assert_eq!(outcome(&node, &login).await, Err(DENIED.to_owned()), "{login:?}");
+    }
+}
+
+#[tokio::test]
+async fn cryptosign_when_certificates_lead_to_another_root_lets_nobody_in() {
+    let node = node(trusting(json!({"trustroot": OTHER_ROOT}), &json!({}))).await;
+    // Whether it says which root it means or claims the trusted one.
+    for login in [certified(ROOT), certified(OTHER_ROOT)] {
+        assert_eq!(outcome(&node, &login).await, Err(DENIED.to_owned()), "{login:?}");
+    }
+}
+
+#[tokio::test]
+async fn cryptosign_when_the_root_is_known_by_its_certificate_lets_in() {
+    let dir = TempDir::new().unwrap();
+    let cbor = dir.path().join("root.crt");
+    std::fs::write(&cbor, include_bytes!("../../../crates/auth/tests/logins/root.crt")).unwrap();
+    let text = dir.path().join("root.json");
+    std::fs::write(&text, certificate("root").to_string()).unwrap();
+    for root in [json!({"certificate": cbor}), json!({"certificate": text, "trustroot": ROOT})] {
+        let node = node(trusting(root, &json!({}))).await;
+        is(&outcome(&node, &certified(ROOT)).await, [DELEGATE, "user", "cryptosign"]);
     }
 }
 

@@ -95,6 +95,18 @@ pub(super) fn verify(chain: &[Value], root: Address, key: &PublicKey, now: u64) 
     }
 }
 
+/// The root whose certificate, signed by itself, this is.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(super) fn root(certificate: &Value) -> Result<Address, String> {
+    let Authority { issuer, subject, .. } = Authority::read(certificate)?;
+    if issuer == subject {
+        return Ok(issuer);
+    }
+    Err(format!("it is the one of {subject}, signed by {issuer} and not by itself"))
+}
+
 impl Delegate {
     fn read(value: &Value) -> Result<Self, String> {
         let (message, signature) = parts(value, "EIP712DelegateCertificate")?;
@@ -157,7 +169,8 @@ impl Common {
     }
 }
 
-/// `[object, signature]`, or with a hash before them.
+/// `[object, signature]`, or with a hash before them. In files of others there may be several signatures, the
+/// issuer's first.
 fn parts<'a>(value: &'a Value, kind: &str) -> Result<(&'a Dict, [u8; 65]), String> {
     let no_list = || "it is no list of an object and a signature".to_owned();
     let Value::List(list) = value else { return Err(no_list()) };
@@ -171,6 +184,10 @@ fn parts<'a>(value: &'a Value, kind: &str) -> Result<(&'a Dict, [u8; 65]), Strin
     }
     let Some(Value::Map(message)) = object.get("message") else {
         return Err("'message' is missing or no map".to_owned());
+    };
+    let signature = match signature {
+        Value::List(several) => several.first().unwrap_or(&Value::Null),
+        one => one,
     };
     Ok((message, read(signature).ok_or("its signature is not 65 bytes")?))
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 use transom_auth::client::Cryptosign;
-use transom_auth::{CryptosignSettings, Methods, PrivateKey, Settings, TrustRoot};
+use transom_auth::{Address, CryptosignSettings, Methods, PrivateKey, Settings, TrustRoot};
 use transom_wamp::{Dict, Text, Value};
 
 use crate::support::*;
@@ -76,6 +76,34 @@ fn chain_that_leads_to_the_root_lets_its_delegate_in() {
     // Certificates are public: they are worth nothing without the key.
     let other = Cryptosign::new(PrivateKey::from_hex(&"11".repeat(32)).unwrap());
     assert_eq!(reason(pending.authenticate(&signed(&other.answer(&extra).unwrap()))), DENIED);
+}
+
+/// `root.crt` is `[hash, object, [signature]]` with bytes as such, written by cbor2, an implementation of others.
+#[test]
+fn root_is_known_by_the_file_with_its_certificate() {
+    let cbor: &[u8] = include_bytes!("root.crt");
+    let all: Json = serde_json::from_str(include_str!("certificates.json")).unwrap();
+    let json = |name: &str| {
+        let object =
+            serde_json::json!({"primaryType": "EIP712AuthorityCertificate", "message": all[name][0]});
+        format!(" {}\n", serde_json::json!([object, all[name][1]])).into_bytes()
+    };
+    let root: Address = ROOT.parse().unwrap();
+    assert_eq!((Address::of_root(cbor), Address::of_root(&json("root"))), (Ok(root), Ok(root)));
+    let changed =
+        String::from_utf8(json("root")).unwrap().replace("\"capabilities\":7", "\"capabilities\":6");
+    for (file, text) in [
+        (json("mid"), "signed by 0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A and not by itself"),
+        (changed.into_bytes(), "it is not signed by 0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"),
+        (b"[]".to_vec(), "it is no list of an object and a signature"),
+        (b"[], {}".to_vec(), "it is no list of an object and a signature"),
+        (b"-----BEGIN CERTIFICATE-----".to_vec(), ""),
+        (cbor[..cbor.len() - 1].to_vec(), ""),
+        (Vec::new(), ""),
+    ] {
+        let error = Address::of_root(&file).unwrap_err().to_string();
+        assert!(error.starts_with("this is no certificate of a root") && error.contains(text), "{error}");
+    }
 }
 
 #[test]

@@ -7,7 +7,10 @@ use super::kind::{Kind, Text, map, regular};
 use super::map::Map;
 use super::val::Val;
 use super::writer::Writer;
-use crate::{AnonymousConfig, AuthConfig, CryptosignPrincipal, CryptosignStatic, TlsPrincipal, WampCraUser};
+use crate::{
+    AnonymousConfig, AuthConfig, CryptosignPrincipal, CryptosignStatic, CryptosignTrustRoot, TlsPrincipal,
+    WampCraUser,
+};
 
 /// `auth` of a transport: an empty map means the same as none.
 pub(crate) fn auth() -> Auth {
@@ -98,6 +101,15 @@ pub(crate) fn public_key() -> Text {
     })
 }
 
+/// The address of an authority.
+pub(crate) fn ethereum_address() -> Text {
+    regular("`0x` and 40 hex digits", Some("^0x[0-9A-Fa-f]{40}$"), |address| {
+        let digits = address.strip_prefix("0x").unwrap_or_default();
+        let sound = digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        (!sound).then_some("must be an Ethereum address: 0x and 40 hex digits")
+    })
+}
+
 pub(crate) fn fingerprint_sha1() -> Text {
     regular("20 bytes as hex digits with colons", Some("^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){19}$"), |text| {
         (!is_fingerprint(text, 20)).then_some("must be a SHA-1 fingerprint: 20 bytes as \"AA:BB:…\"")
@@ -128,6 +140,12 @@ pub(crate) fn check_cryptosign(_: &mut CryptosignStatic, map: &Map<'_>) {
             map.conflict("trustroots", "give either \"principals\" or \"trustroots\", not both", None)
         }
         _ => {}
+    }
+}
+
+pub(crate) fn check_trust_root(_: &mut CryptosignTrustRoot, map: &Map<'_>) {
+    if !map.has("certificate") && !map.has("trustroot") {
+        map.missing("certificate", Some("or \"trustroot\", the address"));
     }
 }
 

@@ -80,11 +80,11 @@ fn protection_when_not_built() {
     let onion = r#"{"type": "onion", "port": 1, "private_key_file": "k", "embedded": true}"#;
     let onion = transports(&format!(r#"{{"type": "rawsocket", "endpoint": {onion}}}"#));
     assert!(onion.transports().is_empty());
-    let trustroots = transports(
+    let function = transports(
         r#"{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "auth": {
-            "cryptosign": {"type": "static", "trustroots": {}}}}"#,
+            "cryptosign": {"type": "function", "create": "shop.authenticate"}}}"#,
     );
-    let TransportProtocol::RawSocket(config) = &trustroots.transports()[0].protocol else { panic!() };
+    let TransportProtocol::RawSocket(config) = &function.transports()[0].protocol else { panic!() };
     let auth = config.auth.as_ref().unwrap();
     assert_eq!((&auth.anonymous, &auth.cryptosign), (&None, &None));
     let paths = transports(

@@ -1,20 +1,26 @@
 //! `auth` of a transport, method by method.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::str::FromStr;
 
 use transom_auth::{
-    AnonymousSettings, CryptosignPrincipal, CryptosignSettings, Dynamic, Fingerprint, PublicKey, Salt,
-    ScramPrincipal, ScramSettings, Secret, Settings, TicketPrincipal, TicketSettings, TlsPrincipal,
-    TlsSettings, WampcraSettings, WampcraUser,
+    Address, AnonymousSettings, CryptosignPrincipal, CryptosignSettings, Dynamic, Fingerprint, PublicKey,
+    Salt, ScramPrincipal, ScramSettings, Secret, Settings, TicketPrincipal, TicketSettings, TlsPrincipal,
+    TlsSettings, TrustRoot, WampcraSettings, WampcraUser,
 };
 use transom_config::{
-    AnonymousAuth, AuthConfig, CryptosignAuth, DynamicAuth, FunctionAuth, KeyDerivation, Place, ScramAuth,
-    TicketAuth, TlsAuth, WampCraAuth,
+    AnonymousAuth, AuthConfig, CryptosignAuth, CryptosignTrustRoot, DynamicAuth, FunctionAuth, KeyDerivation,
+    Place, ScramAuth, TicketAuth, TlsAuth, WampCraAuth,
 };
 use transom_wamp::Text;
 
 use crate::StartError;
+
+/// The longest certificate file in bytes that is read.
+const LONGEST_CERTIFICATE: u64 = 64 * 1024;
 
 pub(super) fn settings(auth: &AuthConfig) -> Result<Settings, StartError> {
     // Every field by name: a new method must be given its place here, or the compiler complains.
@@ -142,8 +148,11 @@ fn cryptosign(config: &CryptosignAuth) -> Result<CryptosignSettings, StartError>
         CryptosignAuth::Dynamic(config) => return Ok(CryptosignSettings::Dynamic(dynamic(config))),
         CryptosignAuth::Function(config) => return function(config),
     };
-    if config.trustroots.is_some() {
-        return Err(StartError::unsupported(&config.place.key("trustroots"), "authentication", "trustroots"));
+    if let Some(roots) = &config.trustroots {
+        let root = |(realm, root): &(String, CryptosignTrustRoot)| {
+            Ok((realm.clone(), trust_root(root, config.default_role.as_ref())?))
+        };
+        return roots.iter().map(root).collect::<Result<_, _>>().map(CryptosignSettings::TrustRoots);
     }
     let mut principals = HashMap::new();
     for (authid, config) in config.principals.iter().flatten() {
@@ -153,6 +162,34 @@ fn cryptosign(config: &CryptosignAuth) -> Result<CryptosignSettings, StartError>
         principals.insert(authid.clone(), CryptosignPrincipal { authorized_keys, role, realm });
     }
     Ok(CryptosignSettings::Static { principals, default_role: text(&config.default_role) })
+}
+
+fn trust_root(config: &CryptosignTrustRoot, default_role: Option<&String>) -> Result<TrustRoot, StartError> {
+    let at = |key| config.place.key(key);
+    let file = config.certificate.as_ref().map(|file| certified(file, &at("certificate"))).transpose()?;
+    let written = config.trustroot.as_ref().map(|address| parsed(address, &at("trustroot"))).transpose()?;
+    let address = match (file, written) {
+        (Some(file), Some(written)) if file != written => {
+            let what = format!("{written} is not whose certificate \"certificate\" has: that is {file}");
+            return Err(wrong(&at("trustroot"), what));
+        }
+        (Some(address), _) | (None, Some(address)) => address,
+        // The reader sees to it that one is there.
+        (None, None) => {
+            return Err(wrong(&config.place, "neither \"certificate\" nor \"trustroot\" is given"));
+        }
+    };
+    let role = config.role.as_ref().or(default_role);
+    Ok(TrustRoot { address, role: role.map(|role| role.as_str().into()), realm: text(&config.realm) })
+}
+
+/// The root whose certificate a file has.
+fn certified(file: &Path, place: &Place) -> Result<Address, StartError> {
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(LONGEST_CERTIFICATE).read_to_end(&mut bytes))
+        .map_err(|error| wrong(place, format!("{}: {error}", file.display())))?;
+    Address::of_root(&bytes).map_err(|error| wrong(place, format!("{}: {error}", file.display())))
 }
 
 fn tls(config: &TlsAuth) -> Result<TlsSettings, StartError> {

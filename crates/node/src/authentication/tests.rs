@@ -1,4 +1,4 @@
-use transom_config::{CookieFile, Place};
+use transom_config::{CookieFile, CryptosignAuth, CryptosignStatic, CryptosignTrustRoot, Place};
 
 use super::*;
 
@@ -43,6 +43,32 @@ fn cookie_file_when_several_transports_name_it_is_one_and_is_free_when_none_does
     drop(first);
     let second = two.cookies(&file, "a 0".into()).unwrap();
     assert!(second.track([&*header]).unwrap().set_cookie.is_none(), "it is known");
+}
+
+#[test]
+fn root_when_its_file_is_not_what_it_should_be_is_refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("root.crt");
+    let foreign = dir.path().join("root.pem");
+    std::fs::write(&foreign, "-----BEGIN CERTIFICATE-----").unwrap();
+    let text = include_str!("../../../auth/tests/logins/certificates.json");
+    let all: serde_json::Value = serde_json::from_str(text).unwrap();
+    let object = serde_json::json!({"primaryType": "EIP712AuthorityCertificate", "message": all["root"][0]});
+    let sound = dir.path().join("root.json");
+    std::fs::write(&sound, serde_json::json!([object, all["root"][1]]).to_string()).unwrap();
+    let other = "0x1563915e194D8CfBA1943570603F7606A3115508";
+    for (certificate, trustroot, text) in [
+        (missing, None, "root.crt: No such file"),
+        (foreign, None, "root.pem: this is no certificate of a root"),
+        (sound, Some(other.to_owned()), "that is 0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"),
+    ] {
+        let root = CryptosignTrustRoot { certificate: Some(certificate), trustroot, ..Default::default() };
+        let roots =
+            CryptosignStatic { trustroots: Some(vec![("realm1".into(), root)]), ..Default::default() };
+        let auth = AuthConfig { cryptosign: Some(CryptosignAuth::Static(roots)), ..AuthConfig::default() };
+        let error = Authentication::new(None).methods(Some(&auth), None, &Limit::new(1)).unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+    }
 }
 
 #[test]
