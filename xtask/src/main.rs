@@ -25,6 +25,7 @@ usage: cargo xtask COMMAND
   deps                                       the layer rule: crates depend on lower levels only
   tidy                                       what no compiler checks: paths, leftovers, licences, long files
   suites                                     the conformance suites against a node
+  differential [SCENARIO…]                   what differs between Crossbar.io and the node
   fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
   bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
   bench parts [OPTION…]                      WebSocket, TLS, accepting, relaying and compressing beside other programs
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         "deps" => layers::step(&ws),
         "tidy" => tidy::step(&ws),
         "suites" => suites::all(&ws),
+        "differential" => suites::differential(&ws, rest),
         "fuzz" => fuzz::command(&ws, rest),
         "bench" => bench(&ws, rest),
         "docs" => docs(&ws),

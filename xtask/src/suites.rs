@@ -139,6 +139,13 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
     })
 }
 
+/// The same raw client before Crossbar.io and before the node.
+pub(crate) fn differential(ws: &Workspace, scenarios: &[String]) -> Result<(), Stop> {
+    let script =
+        Cmd::new(ws.root.join("tests/suites/differential.sh")).args([build_node(ws)?]).args(scenarios);
+    script.env("SUITES_CACHE", suites_cache(&ws.root)).dir(&ws.root).status()
+}
+
 /// Builds the node for release and returns the path of its binary.
 pub(crate) fn build_node(ws: &Workspace) -> Result<PathBuf, Stop> {
     ws.cargo("build --release -p transom-node").status()?;

@@ -29,3 +29,15 @@ pub(crate) fn error(
         payload,
     })
 }
+
+/// What a callee's ERROR is told as when its error is no URI.
+pub(crate) fn no_uri(answer: ErrorMessage) -> ErrorMessage {
+    let text = format!("the callee answered with the error '{:.100}', which is no URI", answer.error);
+    let serializer = answer.payload.serializer;
+    ErrorMessage {
+        passthru: None,
+        error: Text::from_static(INVALID_URI),
+        payload: Payload::from_values(serializer, &[Value::Text(text.into())], &Dict::default()),
+        ..answer
+    }
+}

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::time::Instant;
+use transom_wamp::uri::{Form, UriCheck};
 use transom_wamp::{CancelMode, CloseReason, Flow, Id, Message, Offered, Payload, SessionError, Text, code};
 
 use super::giving::Giving;
@@ -30,6 +31,7 @@ use crate::role::Terms;
 use crate::router::Router;
 use crate::session::{Ending, Session, Subscription, uses_passthru};
 use crate::stats::Stats;
+use crate::uri;
 
 pub(crate) struct Open {
     pub(super) realm: Arc<Realm>,
@@ -193,7 +195,11 @@ impl Open {
                 yielded(&self.realm, &self.session, answer);
                 Ok(Handled::Done)
             }
-            Message::Error(answer) if answer.request_type == code::INVOCATION => {
+            Message::Error(mut answer) if answer.request_type == code::INVOCATION => {
+                if !uri::is_valid(&answer.error, UriCheck::Loose, Form::NonEmpty) {
+                    // Callers cannot read what is no URI, and it is not they who are to blame.
+                    answer = reply::no_uri(answer);
+                }
                 self.check_passthru(
                     self.session.announced.callee_passthru,
                     uses_passthru(&answer.passthru),

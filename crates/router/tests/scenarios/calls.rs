@@ -196,3 +196,23 @@ fn payload_that_the_other_end_cannot_read_is_an_error_for_the_caller() {
     }
     able.nothing();
 }
+
+#[test]
+fn error_that_is_no_uri_is_told_as_one_that_is() {
+    let router = router();
+    let mut caller = Client::join(&router);
+    let mut callee = Client::join(&router);
+    callee.register("com.example.add");
+    for (number, error) in (1..).zip(["com.example..error", "a b", "", "com.example.#"]) {
+        caller.tell(json!([48, number, {}, "com.example.add"]));
+        callee.one();
+        callee.tell(json!([8, 68, number, {}, error, ["text"]]));
+        let answer = caller.one();
+        assert_eq!(answer[4], "wamp.error.invalid_uri");
+        assert!(answer[5][0].as_str().unwrap().contains(error), "{answer}");
+    }
+    caller.tell(json!([48, 5, {}, "com.example.add"]));
+    callee.one();
+    callee.tell(json!([8, 68, 5, {}, "com.example.Error"]));
+    assert_eq!(caller.one()[4], "com.example.Error");
+}
