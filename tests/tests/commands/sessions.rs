@@ -165,14 +165,27 @@ async fn command_that_fails_is_an_error_of_the_call() {
     program.complains("No such file").await;
 }
 
+/// Waits for the lines that tell of the session and of what it is for, which come in either order; the session.
+async fn settled(program: &mut Program, what: &str) -> String {
+    let (mut session, mut done) = (None, false);
+    loop {
+        let line = program.complains("").await;
+        match line.strip_prefix("session ") {
+            Some(rest) => session = rest.split(' ').next().map(str::to_owned),
+            None => done |= line.contains(what),
+        }
+        if let (Some(session), true) = (&session, done) {
+            return session.clone();
+        }
+    }
+}
+
 #[tokio::test]
 async fn register_ends_when_the_router_takes_the_procedure_away() {
     let open = Open::start().await;
     let args = ["register", "com.example.p", "--", "/bin/true"];
     let mut program = open.start_command(&args);
-    let session = program.complains("session ").await;
-    let session = session.split(' ').nth(1).unwrap().to_owned();
-    program.complains("registered").await;
+    let session = settled(&mut program, "registered").await;
     let said = open.run(&["call", "wamp.registration.lookup", "com.example.p", "--value"]).await.ended(0);
     let registration = said.out.trim();
     let remove = ["call", "wamp.registration.remove_callee", registration, &session, "com.example.because"];
@@ -352,10 +365,10 @@ async fn subscriptions_and_registrations_come_back_with_the_node() {
     assert!(why.contains("node.sock"), "{why}");
     let mut node = node_in(&folder);
     node.wait_for("Ctrl-C").await;
-    subscribing.complains("subscribed to").await;
+    settled(&mut subscribing, "subscribed to").await;
     let args = ["register", "com.example.seven", "--transport", &url, "--", "/bin/echo", "7"];
     let mut registering = folder.start(&args);
-    registering.complains("registered").await;
+    settled(&mut registering, "registered").await;
     node.signal(Signal::SIGKILL);
     node.end().await;
     let why = subscribing.complains("again in").await;
