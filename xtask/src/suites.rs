@@ -48,7 +48,7 @@ pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
             .env("PROFILE", "full")
             .env("SUITES_CACHE", &cache)
     };
-    with_node(ws, |node| {
+    with_node(ws, "clients", |node| {
         let socket = format!("unix:{}", node.socket.display());
         let plain = suite(node.websocket(), vec![format!("127.0.0.1:{}", node.port)]).env("RS", &socket);
         judged(ws, plain, CLIENT_CHECKS)?;
@@ -59,7 +59,7 @@ pub(crate) fn clients(ws: &Workspace) -> Result<(), Stop> {
 
 /// Real client libraries by every authentication method, against the configuration and against authenticators.
 pub(crate) fn logins(ws: &Workspace) -> Result<(), Stop> {
-    with_node(ws, |node| {
+    with_node(ws, "logins", |node| {
         let [known, asked_for] = node.logins();
         let suite = Cmd::new(ws.root.join("tests/suites/logins.sh"))
             .args(["realm1", &known, &asked_for, &node.websocket()])
@@ -72,7 +72,7 @@ pub(crate) fn logins(ws: &Workspace) -> Result<(), Stop> {
 
 /// The invalid messages of the WAMP test vectors.
 pub(crate) fn validation(ws: &Workspace) -> Result<(), Stop> {
-    with_node(ws, |node| {
+    with_node(ws, "validation", |node| {
         let suite =
             Cmd::new("python3").args(["tests/suites/wamp_validation.py", &node.websocket(), "realm1"]);
         judged(ws, suite, VALIDATION_CHECKS)
@@ -99,7 +99,7 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
             "Autobahn|Testsuite does not run here, for want of Python 2.7: another program runs its cases"
         );
     }
-    with_node(ws, |node| {
+    with_node(ws, "protocols", |node| {
         let (echo, secure_echo) = (node.echo(), node.secure_echo());
         let echo_port = echo.trim_start_matches("ws://").trim_end_matches('/').to_owned();
         let tls_port = format!("127.0.0.1:{}", node.secure_port);
@@ -152,9 +152,9 @@ pub(crate) fn build_node(ws: &Workspace) -> Result<PathBuf, Stop> {
     Ok(ws.build.join("release/transom"))
 }
 
-/// Runs suites against a fresh node, which must leave with exit code 0 afterwards.
-fn with_node(ws: &Workspace, suites: impl FnOnce(&Node) -> Result<(), Stop>) -> Result<(), Stop> {
-    let node = Node::start(ws, &build_node(ws)?)?;
+/// Runs the suites of a step against a fresh node, which must leave with exit code 0 afterwards.
+fn with_node(ws: &Workspace, step: &str, suites: impl FnOnce(&Node) -> Result<(), Stop>) -> Result<(), Stop> {
+    let node = Node::start(ws, step, &build_node(ws)?)?;
     let verdict = suites(&node);
     let stopped = node.stop();
     verdict.and(stopped)

@@ -32,11 +32,11 @@ pub(super) struct Node {
 impl Node {
     /// Starts a node with universal ports on TCP, TLS and a Unix socket and with testees, and waits until all take
     /// connections.
-    pub(super) fn start(ws: &Workspace, binary: &Path) -> Result<Self, Stop> {
+    pub(super) fn start(ws: &Workspace, step: &str, binary: &Path) -> Result<Self, Stop> {
         let mut last = None;
         // Somebody else may take the port between our look and the node's.
         for _ in 0..3 {
-            match Self::try_start(ws, binary) {
+            match Self::try_start(ws, step, binary) {
                 Ok(node) => return Ok(node),
                 Err(stop) => last = Some(stop),
             }
@@ -44,10 +44,10 @@ impl Node {
         Err(last.unwrap_or(Stop::Failed("the node did not start".into())))
     }
 
-    fn try_start(ws: &Workspace, binary: &Path) -> Result<Self, Stop> {
+    fn try_start(ws: &Workspace, step: &str, binary: &Path) -> Result<Self, Stop> {
         // Not below the root: the path of a Unix socket is short.
         let dir = folder(std::env::temp_dir().join(format!("transom-{}", std::process::id())))?;
-        let log = folder(ws.build.join("suites"))?.join("node.log");
+        let log = folder(ws.build.join("suites"))?.join(format!("node-{step}.log"));
         certificate(&dir)?;
         match Self::spawn(binary, &dir, log) {
             Ok(node) => node.ready(),
