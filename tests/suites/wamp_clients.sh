@@ -56,13 +56,17 @@ need_rs() {
   CARGO_TARGET_DIR=$CACHE/wamp-rs cargo build -q --locked --manifest-path "$HERE/clients/rust_wamp_async/Cargo.toml"
 }
 if [ -n "${INSTALL_ONLY:-}" ]; then need_py && need_js && need_rs; exit; fi
-go() {  # go LABEL COMMAND...
+go() {  # [TRIES=N] go LABEL COMMAND...
   local label=$1; shift
-  timeout 150 "$@" >"$LOG" 2>&1
-  local line p f
-  line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$LOG" | tail -1)
-  [ -n "$line" ] || line="0 passed, 1 failed"
-  p=${line%% passed*}; f=${line#*, }; f=${f%% failed*}
+  local line p f try
+  for ((try = 1; ; try++)); do
+    timeout 150 "$@" >"$LOG" 2>&1
+    line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$LOG" | tail -1)
+    [ -n "$line" ] || line="0 passed, 1 failed"
+    p=${line%% passed*}; f=${line#*, }; f=${f%% failed*}
+    [ "$f" != 0 ] && [ $try -lt "${TRIES:-1}" ] || break
+    echo "$label once more: $line"
+  done
   PASS=$((PASS + p)) FAIL=$((FAIL + f))
   printf '%-34s %s\n' "$label" "$line"
   if [ -n "${VERBOSE:-}" ]; then cat "$LOG"; elif [ "$f" != 0 ]; then grep -aE '^FAIL' "$LOG" || tail -5 "$LOG"; fi
@@ -94,7 +98,9 @@ for c in $ONLY; do
         ab=("$P" -W ignore "$HERE/clients/autobahn_python.py")
         go "$c ws $s" "${ab[@]}" "$WS" "$REALM" $s loop=$l "${AUTH[@]}"
         rs $c rs:// unix: $s "${ab[@]}" URL "$REALM" $s loop=$l ;;
-      xconn) go "$c ws $s" "$P" "$HERE/clients/xconn_python.py" "$WS" "$REALM" $s "${AUTH[@]}"
+      # It reads and writes one TLS connection on two threads, which OpenSSL does not stand: some connections stall.
+      xconn) t=1; case $WS in wss:*) t=3 ;; esac
+        TRIES=$t go "$c ws $s" "$P" "$HERE/clients/xconn_python.py" "$WS" "$REALM" $s "${AUTH[@]}"
         rs $c rs:// unix: $s "$P" "$HERE/clients/xconn_python.py" URL "$REALM" $s ;;
       swampyer) case $WS in wss:*) ;; *) go "$c ws $s" "$P" "$HERE/clients/swampyer_python.py" "$WS" "$REALM" $s "${AUTH[@]}" ;; esac     # its wss:// loses its place in the stream
         rs $c tcpip:// unix:// $s "$P" "$HERE/clients/swampyer_python.py" URL "$REALM" $s ;;
