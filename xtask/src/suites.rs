@@ -27,8 +27,8 @@ const TLS_CHECKS: u64 = 20;
 /// Slow heads, bodies and readers: others are served meanwhile; and the slow heads are gone.
 const SLOW_CHECKS: u64 = 4;
 
-/// Seconds for the cases of one run.
-const WEBSOCKET_LIMIT: &str = "900";
+/// Seconds for the cases of one run: twice what they take beside another.
+const WEBSOCKET_LIMIT: &str = "1500";
 
 /// All of them.
 pub(crate) fn all(ws: &Workspace) -> Result<(), Stop> {
