@@ -120,7 +120,7 @@ impl Transport {
         let Some(subprotocol) = subprotocol else {
             return Err(ConnectError::NoSubprotocol { target: self.target() });
         };
-        let agreed = Agreement { subprotocol, deflate: opened.deflate };
+        let agreed = Agreement { subprotocol, deflate: opened.deflate, cookie: None };
         let session = WebSocketSession::new(settings, Role::Client, agreed, Arc::new(info), user);
         Ok(drive(io, opened.leftover, session, ConnScope::detached()))
     }

@@ -15,7 +15,7 @@ use transom_base::Limit;
 use transom_config::{AuthConfig, CookieConfig, CookieStoreConfig};
 
 use crate::StartError;
-pub(crate) use cookies::Recognising;
+pub(crate) use cookies::Browsers;
 use cookies::{Kept, Store};
 
 /// So many logins of one address may fail at once, and then so many per second.

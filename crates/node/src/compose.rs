@@ -23,7 +23,7 @@ use transom_wamp::RouterPort;
 use transom_web::{JsonSettings, JsonValue, NodeInfo, NodeInfoSettings, Redirect, StaticFiles};
 use transom_websocket::{WampWebSocket, WebSocketTestee};
 
-use crate::authentication::{Authentication, Recognising};
+use crate::authentication::{Authentication, Browsers};
 use crate::facts::{NodeStatus, PageFacts};
 use crate::{StartError, summary};
 
@@ -150,7 +150,7 @@ impl Composer<'_> {
         self.tracking.set(number + 1);
         let cookies = self.authentication.cookies(cookie, format!("{} {number}", self.transport))?;
         let port = self.port(config.auth.as_ref(), Some(cookies.clone()))?;
-        Ok(Arc::new(Recognising::new(settings, port, cookies)))
+        Ok(Arc::new(WampWebSocket::new(settings, port).with_recognizer(Arc::new(Browsers(cookies)))))
     }
 
     /// Where a transport with this `auth` opens sessions.

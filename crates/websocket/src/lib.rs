@@ -58,7 +58,7 @@ pub use encode::{Framing, Output, Parts};
 pub use error::FrameError;
 pub use frame::{Header, HeaderBytes, MAX_CONTROL, Role};
 #[cfg(feature = "http")]
-pub use service::WampWebSocket;
+pub use service::{Recognized, Recognizer, WampWebSocket};
 pub use session::{Agreement, WampApplication, WebSocketSession};
 pub use settings::WebSocketSettings;
 pub use sink::WebSocketSender;

@@ -5,14 +5,29 @@ mod status;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS, SERVER, UPGRADE, USER_AGENT};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS, SERVER, SET_COOKIE, UPGRADE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use transom_base::{BoxFuture, ConnInfo, drive};
 use transom_http::{Reply, Request, Response, WebService, empty, page};
-use transom_wamp::{RouterPort, Serializer, Subprotocol};
+use transom_wamp::{RouterPort, Serializer, Subprotocol, Text};
 
 use crate::handshake::{Origins, Refusal, ServerRules};
 use crate::{Agreement, DeflateServer, Role, WebSocketSession, WebSocketSettings};
+
+/// Knows browsers by their cookies.
+pub trait Recognizer: Send + Sync {
+    /// Whose headers these are. It is asked once an upgrade is accepted; who is refused gets no cookie.
+    fn recognize(&self, headers: &HeaderMap) -> Option<Recognized>;
+}
+
+/// A browser that is known by a cookie from now on.
+#[derive(Debug, Clone)]
+pub struct Recognized {
+    /// What it is known by.
+    pub cookie: Text,
+    /// The header `Set-Cookie` (RFC 6265 §4.1) for a browser that was not known.
+    pub set_cookie: Option<HeaderValue>,
+}
 
 /// Starts WAMP sessions on connections that ask for WebSocket, at whatever path it stands.
 pub struct WampWebSocket {
@@ -20,6 +35,7 @@ pub struct WampWebSocket {
     rules: ServerRules,
     deflate: Option<DeflateServer>,
     router: Arc<dyn RouterPort>,
+    recognizer: Option<Arc<dyn Recognizer>>,
 }
 
 impl WampWebSocket {
@@ -46,7 +62,13 @@ impl WampWebSocket {
                 || !spoken.contains(&Serializer::Json),
         };
         let deflate = settings.compression.map(DeflateServer::new);
-        WampWebSocket { settings: Arc::new(settings), rules, deflate, router }
+        WampWebSocket { settings: Arc::new(settings), rules, deflate, router, recognizer: None }
+    }
+
+    /// The same for browsers that are known again.
+    pub fn with_recognizer(mut self, recognizer: Arc<dyn Recognizer>) -> Self {
+        self.recognizer = Some(recognizer);
+        self
     }
 
     fn answer(&self, request: &Request, conn: Arc<ConnInfo>) -> Result<Reply, Refusal> {
@@ -69,7 +91,13 @@ impl WampWebSocket {
             head.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, value);
             agreed
         });
-        let agreed = Agreement { subprotocol, deflate };
+        let recognized =
+            self.recognizer.as_ref().and_then(|recognizer| recognizer.recognize(request.headers()));
+        let cookie = recognized.map(|Recognized { cookie, set_cookie }| {
+            set_cookie.map(|value| head.headers_mut().append(SET_COOKIE, value));
+            cookie
+        });
+        let agreed = Agreement { subprotocol, deflate, cookie };
         let settings = self.settings.clone();
         let router = self.router.clone();
         let then = Box::new(move |connection: transom_base::Connection, scope| {

@@ -29,6 +29,8 @@ pub struct Agreement {
     pub subprotocol: Subprotocol,
     /// How they are compressed.
     pub deflate: Option<Deflate>,
+    /// The cookie by which the server knows the client's browser.
+    pub cookie: Option<Text>,
 }
 
 /// One WAMP peer between its WebSocket and the router.
@@ -55,10 +57,11 @@ impl WebSocketSession {
         info: Arc<ConnInfo>,
         router: &dyn RouterPort,
     ) -> Self {
-        let Agreement { subprotocol, deflate } = agreed;
+        let Agreement { subprotocol, deflate, cookie } = agreed;
         let sink = Arc::new(WampSink::new(&settings, role, subprotocol, deflate.as_ref()));
         let mut details = TransportDetails::new(subprotocol.serializer, "websocket", info);
         details.hello_timeout = settings.hello_timeout;
+        details.cookie = cookie;
         let link = Link::new(router, details, sink.clone());
         let wamp = WampApplication {
             link,

@@ -173,3 +173,34 @@ async fn refusal_is_escaped_and_names_the_version_only_where_wished() {
     let (reply, _) = ask(WebSocketSettings::default(), version).await;
     assert_eq!(head(&reply).status(), 400);
 }
+
+/// Everybody is the same browser, which is told so each time.
+struct Everybody;
+
+impl Recognizer for Everybody {
+    fn recognize(&self, _headers: &HeaderMap) -> Option<Recognized> {
+        Some(Recognized { cookie: "known".into(), set_cookie: Some(HeaderValue::from_static("c=known")) })
+    }
+}
+
+#[tokio::test]
+async fn cookie_comes_with_an_accepted_upgrade_only_and_windows_are_counted_all_the_same() {
+    let deflate = crate::DeflateSettings { max_contexts: 1, ..crate::DeflateSettings::default() };
+    let settings = WebSocketSettings { compression: Some(deflate), ..WebSocketSettings::default() };
+    let service = WampWebSocket::new(settings, Arc::new(Nowhere)).with_recognizer(Arc::new(Everybody));
+    let conn = Arc::new(ConnInfo::new(Address::Memory(1), Address::Memory(2)));
+    let offer = ("Sec-WebSocket-Extensions", "permessage-deflate");
+    let mut held = Vec::new();
+    for keeps_windows in [true, false] {
+        let asked = request(true, &[("Sec-WebSocket-Protocol", "wamp.2.json"), offer]);
+        let reply = service.call(asked, conn.clone()).await;
+        let headers = head(&reply).headers();
+        assert_eq!(headers["set-cookie"], "c=known");
+        let agreed = headers["sec-websocket-extensions"].to_str().unwrap();
+        assert_eq!(agreed == "permessage-deflate", keeps_windows, "{agreed}");
+        held.push(reply);
+    }
+    let refused = service.call(request(true, &[("Sec-WebSocket-Protocol", "none")]), conn).await;
+    assert_eq!(head(&refused).status(), 400);
+    assert!(!head(&refused).headers().contains_key("set-cookie"));
+}

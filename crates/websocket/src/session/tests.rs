@@ -53,6 +53,7 @@ async fn bench_of(
     let agreement = Agreement {
         subprotocol: Subprotocol { serializer, batched },
         deflate: windows.map(|(ours, theirs)| agreed(ours, theirs)),
+        cookie: None,
     };
     let session =
         WebSocketSession::new(Arc::new(settings), Role::Server, agreement, Arc::new(conn.info), &router);

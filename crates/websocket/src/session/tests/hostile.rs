@@ -10,6 +10,7 @@ fn session(settings: WebSocketSettings, windows: Option<(Window, Window)>) -> We
     let agreement = Agreement {
         subprotocol: Subprotocol { serializer: Serializer::Json, batched: false },
         deflate: windows.map(|(ours, theirs)| agreed(ours, theirs)),
+        cookie: None,
     };
     let router = FakeRouter::new();
     WebSocketSession::new(Arc::new(settings), Role::Server, agreement, Arc::new(conn.info), &router)

@@ -277,7 +277,7 @@ async fn batches_leave_with_one_write() {
     let (counting, writes) = Counting::new(conn.io);
     let router = FakeRouter::new();
     let subprotocol = Subprotocol { serializer: Serializer::Json, batched: true };
-    let agreement = Agreement { subprotocol, deflate: None };
+    let agreement = Agreement { subprotocol, deflate: None, cookie: None };
     let session =
         WebSocketSession::new(Arc::new(settings()), Role::Server, agreement, Arc::new(conn.info), &router);
     let sink = router.session(0).await.sink;
