@@ -3,28 +3,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use ahash::RandomState;
-use bytes::Bytes;
 use tokio::time::Instant;
-use transom_base::wake;
 use transom_config::Disclose;
-use transom_wamp::{
-    Call, CallOptions, CancelMode, CloseReason, Dict, Id, Match, Message, Offered, Outgoing, Payload,
-    Serializer, SessionSink, Text, Value, decode,
-};
+use transom_wamp::{Call, CallOptions, CancelMode, Dict, Id, Match, Message, Payload, Text, Value, decode};
 
 use crate::announced::Announced;
 use crate::dealer::{Invoked, Terms};
 use crate::decision::{Action, Decision};
 use crate::describe;
 use crate::ending;
+use crate::inbox::{Inbox, SERIALIZER};
 use crate::realm::Realm;
 use crate::registration::Registration;
 use crate::role::TRUSTED;
 use crate::session::{Facts, Session};
-use crate::sync::{Mutex, RwLock};
+use crate::sync::RwLock;
 
 /// So many decisions are remembered before all are forgotten.
 const REMEMBERED: usize = 4096;
@@ -159,7 +155,7 @@ pub(crate) struct Asker {
 impl Asker {
     pub(crate) fn new(realm: &Realm) -> Self {
         let inbox = Arc::new(Inbox::default());
-        let facts = Facts::internal(Serializer::MsgPack);
+        let facts = Facts::internal(SERIALIZER);
         let session = Session::new(
             realm.own_id,
             Text::from_static(TRUSTED),
@@ -204,7 +200,7 @@ impl Asker {
             request: self.last,
             options: CallOptions::default(),
             procedure: authorizer.uri.clone(),
-            payload: Payload::from_values(Serializer::MsgPack, &arguments, &Dict::default()),
+            payload: Payload::from_values(SERIALIZER, &arguments, &Dict::default()),
         };
         let terms = Terms { disclose: true, ..Terms::default() };
         self.asked = Arc::downgrade(&registration);
@@ -218,7 +214,7 @@ impl Asker {
 
     /// The answer to the last question.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Text>> {
-        self.inbox.poll(cx).map(|bytes| match decode(Serializer::MsgPack, &bytes) {
+        self.inbox.poll(cx).map(|bytes| match decode(SERIALIZER, &bytes) {
             Ok(message) => Answer::read(&message),
             Err(_) => Err(Text::from_static("the authorizer gave no answer")),
         })
@@ -235,65 +231,9 @@ impl Asker {
     }
 }
 
-/// Where the answer to one question comes.
-#[derive(Default)]
-struct Inbox(Mutex<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    answer: Option<Bytes>,
-    waiting: Option<Waker>,
-}
-
-impl Inbox {
-    fn clear(&self) {
-        let mut inner = self.0.lock();
-        let answer = inner.answer.take();
-        drop(inner);
-        drop(answer);
-    }
-
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let mut inner = self.0.lock();
-        match inner.answer.take() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                inner.waiting = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl SessionSink for Inbox {
-    fn serializer(&self) -> Serializer {
-        Serializer::MsgPack
-    }
-
-    fn offer(&self, out: Outgoing<'_>) -> Offered {
-        let message = out.message;
-        let bytes = [message.head, message.body, message.tail].concat();
-        let waiting = {
-            let mut inner = self.0.lock();
-            inner.answer = Some(bytes.into());
-            inner.waiting.take()
-        };
-        waiting.into_iter().for_each(wake::later);
-        Offered::Queued
-    }
-
-    fn close(&self, _why: CloseReason) {}
-
-    fn nudge(&self) {}
-
-    fn poll_room(&self, _cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use transom_wamp::{ErrorMessage, ResultMessage};
+    use transom_wamp::{ErrorMessage, ResultMessage, Serializer};
 
     use super::*;
 

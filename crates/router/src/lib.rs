@@ -36,6 +36,7 @@ mod ending;
 mod fanout;
 mod filter;
 mod history;
+mod inbox;
 mod index;
 mod meta;
 mod pattern;

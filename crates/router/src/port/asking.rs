@@ -2,30 +2,23 @@
 //! for nobody, and its end ends the call.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use transom_auth::{Call as Wish, CallError};
-use transom_base::wake;
-use transom_wamp::{
-    Call, CallOptions, CloseReason, Dict, Flow, Id, Message, Offered, Outgoing, Payload, Serializer,
-    SessionSink, Text, Value, decode,
-};
+use transom_wamp::{Call, CallOptions, Dict, Flow, Id, Message, Payload, Text, Value, decode};
 
 use super::joining::Reserved;
 use super::open::Open;
 use crate::announced::Announced;
+use crate::inbox::{Inbox, SERIALIZER};
 use crate::router::Router;
 use crate::session::{Facts, Session};
-use crate::sync::Mutex;
-
-/// The longest answer in bytes.
-const LONGEST: usize = 256 * 1024;
 
 /// A call that is not answered yet. Dropped, it is canceled.
 pub(super) struct Asking {
     open: Open,
-    answer: Arc<Answer>,
+    answer: Arc<Inbox>,
     /// Given back after the session has ended.
     _id: Reserved,
 }
@@ -35,7 +28,7 @@ impl Asking {
         let realm = router.realm(&wish.realm).ok_or(CallError::NoSuchRealm)?;
         let role = realm.role(&wish.role).ok_or(CallError::NoSuchRole)?;
         let id = Reserved::new(router).ok_or(CallError::Unreadable)?;
-        let answer = Arc::new(Answer::default());
+        let answer = Arc::new(Inbox::default());
         let authid = Text::from_static("transom");
         let facts = Facts::internal(SERIALIZER);
         let session = Session::new(id.id(), authid, role, Announced::default(), facts, answer.clone());
@@ -67,8 +60,6 @@ impl Drop for Asking {
     }
 }
 
-const SERIALIZER: Serializer = Serializer::MsgPack;
-
 fn read(bytes: &Bytes) -> Result<Vec<Value>, CallError> {
     match decode(SERIALIZER, bytes) {
         Ok(Message::Result(result)) => match result.payload.to_values() {
@@ -83,58 +74,5 @@ fn read(bytes: &Bytes) -> Result<Vec<Value>, CallError> {
             Err(CallError::Failed { uri: error.error, message })
         }
         _ => Err(CallError::Unreadable),
-    }
-}
-
-/// Where the answer comes to.
-#[derive(Default)]
-struct Answer(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    message: Option<Bytes>,
-    waiting: Option<Waker>,
-}
-
-impl Answer {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let mut state = self.0.lock();
-        match state.message.take() {
-            Some(message) => Poll::Ready(message),
-            None => {
-                state.waiting = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl SessionSink for Answer {
-    fn serializer(&self) -> Serializer {
-        SERIALIZER
-    }
-
-    fn offer(&self, out: Outgoing<'_>) -> Offered {
-        if out.message.len() > LONGEST {
-            return Offered::TooLarge;
-        }
-        let message = [out.message.head, out.message.body, out.message.tail].concat().into();
-        let waiting = {
-            let mut state = self.0.lock();
-            state.message = Some(message);
-            state.waiting.take()
-        };
-        waiting.into_iter().for_each(wake::later);
-        Offered::Queued
-    }
-
-    /// Nothing that would close it leaves the call without an answer for longer than its deadline.
-    fn close(&self, _why: CloseReason) {}
-
-    /// Nobody asks it to leave: it is no member of its realm.
-    fn nudge(&self) {}
-
-    fn poll_room(&self, _cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
     }
 }
