@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND
   tidy                                       what no compiler checks: paths, leftovers, licences, long files
   suites                                     the conformance suites against a node
   differential [SCENARIO…]                   what differs between Crossbar.io and the node
-  fuzz [--seconds N] [TARGET…]               the fuzz targets, 30 seconds each unless told
+  fuzz [--seconds N] [TARGET…]               the fuzz targets, 15 seconds each unless told
   bench [run OPTION… | COMMAND…]             the benchmark, with a release build of the node
   bench parts [OPTION…]                      WebSocket, TLS, accepting, relaying and compressing beside other programs
   bench instructions                         what reading and writing a WebSocket message takes

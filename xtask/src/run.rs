@@ -44,9 +44,17 @@ pub(crate) fn installed(program: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Cmd(Command);
 
+/// On a machine that builds everything once, from nothing, and debugs nothing, neither what only helps the next build nor
+/// what only helps a debugger is made.
+const BUILT_ONCE: [(&str, &str); 2] = [("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "false")];
+
 impl Cmd {
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
-        Self(Command::new(program))
+        let mut command = Command::new(program);
+        if skip_is_failure() {
+            command.envs(BUILT_ONCE);
+        }
+        Self(command)
     }
 
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {

@@ -122,14 +122,17 @@ pub(crate) fn protocols(ws: &Workspace) -> Result<(), Stop> {
                 for url in [&echo, &secure_echo] {
                     judged(ws, script("ws_peer.sh").args([url]), PEER_CHECKS)?;
                 }
-                judged(ws, script("tls_scan.sh").args([&tls_port]), TLS_CHECKS)?;
+                judged(ws, script("tls_scan.sh").args([&tls_port]), TLS_CHECKS)
+            });
+            // They mostly wait.
+            let slow = scope.spawn(|| {
                 judged(ws, script("slow_clients.sh").args([&page]).env("WANT_DROP", "1"), SLOW_CHECKS)
             });
             let verdict = |run: std::thread::ScopedJoinHandle<'_, Result<(), Stop>>| {
                 run.join().unwrap_or_else(|_| failed("a suite's thread panicked"))
             };
-            let (server, others) = (verdict(server), verdict(others));
-            server.and(others)?;
+            let (server, others, slow) = (verdict(server), verdict(others), verdict(slow));
+            server.and(others).and(slow)?;
             if autobahn_runs {
                 Ok(())
             } else {
