@@ -19,6 +19,8 @@ pub enum Address {
     Unix(Option<PathBuf>),
     /// Two ends inside one process, numbered.
     Memory(u64),
+    /// Through the Tor network: `host:port` of an onion service or of what was connected to; of a client nothing is known.
+    Tor(Option<Arc<str>>),
 }
 
 impl Address {
@@ -37,6 +39,8 @@ impl fmt::Display for Address {
             Address::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
             Address::Unix(None) => f.write_str("unix"),
             Address::Memory(n) => write!(f, "memory:{n}"),
+            Address::Tor(Some(name)) => write!(f, "tor:{name}"),
+            Address::Tor(None) => f.write_str("tor"),
         }
     }
 }

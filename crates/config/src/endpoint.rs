@@ -20,7 +20,7 @@ choice! {
     /// An endpoint string of Twisted.
     "twisted" => Twisted(TwistedListenConfig) = "listening twisted endpoint";
     /// An onion service of Tor.
-    "onion" => Onion(OnionListenConfig) = "listening onion endpoint", unsupported();
+    "onion" => Onion(OnionListenConfig) = "listening onion endpoint";
 }
 
 choice! {
@@ -33,7 +33,7 @@ choice! {
     /// An endpoint string of Twisted.
     "twisted" => Twisted(TwistedConnectConfig) = "connecting twisted endpoint";
     /// A TCP port that is reached through Tor.
-    "tor" => Tor(TorConnectConfig) = "connecting tor endpoint", unsupported();
+    "tor" => Tor(TorConnectConfig) = "connecting tor endpoint";
 }
 
 impl ListenEndpoint {

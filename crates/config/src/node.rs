@@ -52,7 +52,7 @@ map! {
         /// Where the key pair of the node is.
         keyring: Option<Keyring> = None => some(map()), unsupported();
         /// The Tor that runs inside the node, for endpoints with `embedded`.
-        tor: EmbeddedTor = EmbeddedTor::default() => map(), unsupported_if_used();
+        tor: EmbeddedTor = EmbeddedTor::default() => map();
         /// Listen on the socket `transom.sock` in the node directory for `transom reload`, `status` and `stop`. The socket
         /// also keeps a second node out of the directory.
         reload: bool = true => flag();

@@ -25,8 +25,8 @@ map! {
         control_password: Option<Secret> = None => some(secret(true));
         /// Only clients with these keys (x25519, base32) find the service.
         client_auth: Vec<String> = Vec::new() => list(reader::tor::client_key());
-        /// Where Tor hands connections over.
-        target: OnionTarget = OnionTarget::Tcp => word();
+        /// Where a running Tor hands connections over. Left out: by `unix` where Tor can be seen to reach it, else by `tcp`.
+        target: Option<OnionTarget> = None => some(word());
         /// The version of onion services.
         version: u8 = 3 => reader::tor::version();
     }
@@ -35,7 +35,7 @@ map! {
 words! {
     /// Where Tor hands connections over.
     pub enum OnionTarget;
-    /// A socket file in a folder that only Tor and the node reach.
+    /// A socket file in a folder that only Tor and the node can enter.
     "unix" => Unix;
     /// A random port on 127.0.0.1.
     "tcp" => Tcp;

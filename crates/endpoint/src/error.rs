@@ -139,6 +139,17 @@ pub enum EndpointError {
         /// What it can be set to.
         allowed: &'static str,
     },
+    /// What an endpoint stands on cannot be had, such as the key of an onion service.
+    #[error("{what}")]
+    Other {
+        /// What it is, as in `the key of the onion service`.
+        what: String,
+        /// The kind of trouble.
+        kind: ErrorKind,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// A step such as TLS failed.
     #[error("{step}")]
     Upgrade {
@@ -180,7 +191,7 @@ impl EndpointError {
             }
             EndpointError::Connect { .. } => ErrorKind::PeerClosed,
             EndpointError::ConnectTimeout { .. } | EndpointError::UpgradeTimeout { .. } => ErrorKind::Timeout,
-            EndpointError::Upgrade { kind, .. } => *kind,
+            EndpointError::Other { kind, .. } | EndpointError::Upgrade { kind, .. } => *kind,
         }
     }
 

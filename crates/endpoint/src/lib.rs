@@ -51,6 +51,6 @@ pub use relay::{RelayEnd, RelaySettings, RelayStats, relay, relay_until};
 pub use service_manager::ServiceManager;
 pub use several::Several;
 pub use tcp::{ConnectStep, ConnectWatch, TcpConnector, TcpListener};
-pub use traits::{BoundAddr, Connector, EndpointStatus, Listener, Upgrade};
+pub use traits::{BoundAddr, Connector, EndpointState, EndpointStatus, Listener, Upgrade};
 pub use unix::{SocketId, UnixConnector, UnixListener, UnixReplacement};
 pub use upgraded::{Upgraded, UpgradedConnector};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use transom_base::{BoxFuture, Connection, Deadline};
@@ -56,6 +57,13 @@ pub enum BoundAddr {
     Unix(UnixAddress),
     /// A listener inside this process, numbered.
     Memory(u64),
+    /// A port of an onion service.
+    Onion {
+        /// Its address, with `.onion` at the end.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
 }
 
 impl fmt::Display for BoundAddr {
@@ -65,6 +73,7 @@ impl fmt::Display for BoundAddr {
             BoundAddr::Tcp(addr @ SocketAddr::V6(_)) => write!(f, "tcp6:{addr}"),
             BoundAddr::Unix(address) => write!(f, "unix:{address}"),
             BoundAddr::Memory(number) => write!(f, "memory:{number}"),
+            BoundAddr::Onion { host, port } => write!(f, "onion:{host}:{port}"),
         }
     }
 }
@@ -77,6 +86,17 @@ pub struct EndpointStatus {
     pub accept_errors: u64,
     /// The last of these failures.
     pub last_error: Option<String>,
+    /// How far it is, where it is not ready as soon as it is bound, as an onion service that others have to hear of.
+    pub state: Option<EndpointState>,
+}
+
+/// How far an endpoint is that is not ready as soon as it is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointState {
+    /// Whether peers can reach it.
+    pub reachable: bool,
+    /// For people, as in `published` or `waiting for Tor: …`.
+    pub text: String,
 }
 
 impl EndpointStatus {

@@ -243,6 +243,22 @@ async fn connection_when_reset_shows_as_such_to_its_client() {
 }
 
 #[tokio::test]
+async fn connector_when_it_has_a_keepalive_probes_an_idle_connection() {
+    let listener = TcpListener::bind(&on("127.0.0.1")).await.unwrap();
+    for (keepalive, timer) in [(Some(Duration::from_secs(90)), "02:"), (None, "00:")] {
+        let to = TcpConnectConfig::new("127.0.0.1".to_owned(), listener.local_addr().port());
+        let connector = TcpConnector::new(TcpConnectConfig { keepalive, ..to });
+        let conn = connector.connect(Deadline::NEVER).await.unwrap();
+        let Address::Tcp(local) = conn.info.local else { panic!() };
+        // The timer that runs for a socket: 2 is that of keepalive, 0 none.
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let ours = format!("0100007F:{:04X} 0100007F:{:04X}", local.port(), listener.local_addr().port());
+        let ours = sockets.lines().find(|line| line.contains(&ours)).unwrap();
+        assert!(ours.split_whitespace().nth(5).unwrap().starts_with(timer), "{ours}");
+    }
+}
+
+#[tokio::test]
 async fn connector_when_connected_knows_both_ends() {
     for (interface, host, version) in [
         ("127.0.0.1", "127.0.0.1", IpVersion::V4),

@@ -8,6 +8,7 @@ mod check;
 mod convert;
 mod endpoint;
 mod init;
+mod keys;
 mod lines;
 mod outcome;
 mod part;
@@ -16,6 +17,7 @@ mod schema;
 mod start;
 mod status;
 mod stop;
+mod tor;
 mod version;
 mod wamp;
 
@@ -58,6 +60,8 @@ enum Command {
     Stop(StopArgs),
     /// Try endpoints alone: connect to one and report what is found, or carry bytes from one to another.
     Endpoint(endpoint::EndpointArgs),
+    /// Look at keys, and make new ones.
+    Keys(keys::KeysArgs),
     /// Call a procedure and print its result.
     Call(wamp::call::CallArgs),
     /// Publish an event.
@@ -206,6 +210,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Stop(args) => stop::run(args),
         Command::Endpoint(args) => endpoint::run(args, inherited),
+        Command::Keys(args) => keys::run(&args),
         Command::Call(args) => wamp::call::run(&args),
         Command::Publish(args) => wamp::publish::run(&args),
         Command::Subscribe(args) => wamp::subscribe::run(&args),

@@ -3,14 +3,18 @@
 
 pub(crate) mod connect;
 pub(crate) mod tls;
+pub(crate) mod tor;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use transom_config::{FdListenConfig, ListenEndpoint, ProxyPeer, TcpListenConfig};
 use transom_endpoint::proxy::{Network, ProxySource, ProxyVersion};
 use transom_endpoint::{
-    BoundAddr, EndpointError, FdListenSettings, Inherited, InheritedSocket, Listener, ProxyProtocol,
-    ProxyProtocolSettings, SocketId, TcpListener, UnixListener, UnixReplacement,
+    BoundAddr, EndpointError, EndpointStatus, FdListenSettings, Inherited, InheritedSocket, Listener,
+    ProxyProtocol, ProxyProtocolSettings, SocketId, TcpListener, UnixListener, UnixReplacement,
 };
+
+use transom_tor::EmbeddedTor;
 
 use crate::StartError;
 
@@ -21,23 +25,33 @@ pub(crate) struct Bound {
     pub(crate) file: Option<SocketId>,
 }
 
+impl Bound {
+    /// Its addresses, and how it is.
+    pub(crate) fn facts(&self) -> (Vec<BoundAddr>, watch::Receiver<EndpointStatus>) {
+        (self.listener.bound(), self.listener.status())
+    }
+}
+
 impl From<UnixListener> for Bound {
     fn from(listener: UnixListener) -> Self {
         Bound { file: listener.socket_id(), listener: Box::new(listener) }
     }
 }
 
-/// Binds an endpoint. `inherited`: the sockets that the process was started with.
+/// Binds an endpoint. `inherited`: the sockets that the process was started with; `tor`: for endpoints that want one inside
+/// the process.
 pub(crate) async fn listen(
     endpoint: &ListenEndpoint,
     inherited: &Mutex<Inherited>,
+    tor: &EmbeddedTor,
 ) -> Result<Bound, StartError> {
     let without_file = |listener| Bound { listener, file: None };
     let bound = match endpoint.plain() {
         ListenEndpoint::Tcp(tcp) => TcpListener::bind(tcp).await.map(|tcp| without_file(Box::new(tcp) as _)),
         ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(Bound::from),
         ListenEndpoint::Fd(fd) => inherited.lock().listen(&inherited_socket(fd)).map(without_file),
-        ListenEndpoint::Twisted(_) | ListenEndpoint::Onion(_) => {
+        ListenEndpoint::Onion(onion) => tor::listen(onion, tor)?.map(without_file),
+        ListenEndpoint::Twisted(_) => {
             let type_name = endpoint.type_name();
             return Err(StartError::unsupported(endpoint.place(), "listening endpoint", type_name));
         }

@@ -92,6 +92,7 @@ impl Serving {
                 accepted: counters.accepted.load(Ordering::Relaxed),
                 refused: counters.refused.load(Ordering::Relaxed),
                 max_connections: transport.limit.max() as u64,
+                state: state_of(transport),
             }
         };
         self.transports.iter().map(state).collect()
@@ -107,6 +108,11 @@ impl Serving {
     pub(crate) fn open(&self) -> u64 {
         self.transports.iter().chain(&self.retired).map(RunningTransport::open).sum()
     }
+}
+
+/// How far an endpoint is that is not ready as soon as it is bound.
+fn state_of(transport: &RunningTransport) -> Option<String> {
+    transport.status.borrow().state.as_ref().map(|state| state.text.clone())
 }
 
 /// The node as the page on one port shows it.
@@ -130,6 +136,7 @@ impl NodeFacts for PageFacts {
                     .map(|(label, url)| UrlFacts { label: label.to_owned(), url })
                     .collect(),
                 open: transport.open(),
+                state: state_of(transport),
             }
         });
         let realms = serving.realms().into_iter().map(|realm| RealmFacts {

@@ -9,6 +9,7 @@ use tokio::time::Sleep;
 use tracing::{error, info, warn};
 use transom_config::{Finding, Findings, Node, Purpose, Severity};
 use transom_endpoint::Inherited;
+use transom_tor::EmbeddedTor;
 
 use crate::control::{About, ControlLock, ControlSocket, LockError, Now, Ordered, Orders, Outcome, seconds};
 use crate::loading::{Reading, Source};
@@ -57,7 +58,7 @@ impl Life {
         };
         // The embedded default node leaves nothing behind.
         let key = source.file.as_ref().map(|_| node_key::load_or_make(&source.node_dir)).transpose()?;
-        let running = RunningNode::start_with(node, inherited, key).await?;
+        let running = RunningNode::start_with(node, inherited, key, embedded_tor(node, &source)).await?;
         for socket in running.inherited.lock().left() {
             warn!("nobody will answer on the inherited socket {socket}: no endpoint asks for it");
         }
@@ -233,6 +234,13 @@ impl Reloading<'_> {
         let text = Reading { node: Some(node), findings }.text(false);
         Ok((applied, text.map(shortened)))
     }
+}
+
+/// The Tor inside the node, which keeps its state in the node directory unless it is told otherwise.
+fn embedded_tor(node: &Node, source: &Source) -> EmbeddedTor {
+    let config = &node.controller.tor;
+    let state_dir = config.state_dir.clone().unwrap_or_else(|| source.node_dir.join(".tor"));
+    EmbeddedTor::new(state_dir, config.settings.clone())
 }
 
 fn file(source: &Source) -> String {

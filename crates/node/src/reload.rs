@@ -143,7 +143,7 @@ impl RunningNode {
                 TransportStep::Keep(_) | TransportStep::Change(_) => Socket::Present,
                 TransportStep::Replace(old) => self.beside(*old, transport).await?,
                 TransportStep::Bind { after, .. } if after.is_empty() => {
-                    Socket::New(endpoints::listen(&transport.endpoint, &self.inherited).await?)
+                    Socket::New(self.bind(&transport.endpoint).await?)
                 }
                 TransportStep::Bind { .. } => Socket::Later,
             };
@@ -160,7 +160,7 @@ impl RunningNode {
         match replacement.flatten() {
             Some(replacement) => Ok(Socket::Beside(Box::new(replacement))),
             // There is nothing to take the place of.
-            None => Ok(Socket::New(endpoints::listen(&transport.endpoint, &self.inherited).await?)),
+            None => Ok(Socket::New(self.bind(&transport.endpoint).await?)),
         }
     }
 
@@ -224,7 +224,7 @@ impl RunningNode {
         }
         for one in &mut *next {
             if let Socket::Later = one.socket {
-                one.socket = Socket::New(endpoints::listen(&one.transport.endpoint, &self.inherited).await?);
+                one.socket = Socket::New(self.bind(&one.transport.endpoint).await?);
             }
         }
         for one in next {
@@ -252,7 +252,7 @@ impl RunningNode {
     async fn open_again(&mut self, number: usize) -> Result<(), StartError> {
         let Some((_, old)) = transports(&self.config).nth(number) else { return Ok(()) };
         let bound = self.transports.get(number).map_or(&[][..], |old| &old.bound);
-        let bound = endpoints::listen(&endpoints::at(&old.endpoint, bound), &self.inherited).await?;
+        let bound = self.bind(&endpoints::at(&old.endpoint, bound)).await?;
         self.go_on(number, bound).await;
         Ok(())
     }
@@ -261,6 +261,9 @@ impl RunningNode {
     async fn go_on(&mut self, number: usize, bound: Bound) {
         let Some(listening) = self.listening.get(number) else { return };
         let accepting = (*listening.control.current()).clone();
+        if let Some(transport) = self.transports.get_mut(number) {
+            (transport.bound, transport.status) = bound.facts();
+        }
         let new = self.listen(bound, accepting);
         let Some(place) = self.listening.get_mut(number) else { return };
         let old = std::mem::replace(place, new);
@@ -329,16 +332,16 @@ impl RunningNode {
                 }
                 (Some(accepting), Socket::New(bound), before) => {
                     accepting.limit.set_max(transport.max_connections());
-                    let addresses = bound.listener.bound();
-                    let running = RunningTransport::new(worker, transport, addresses, &accepting);
+                    let running = RunningTransport::new(worker, transport, bound.facts(), &accepting);
+                    running.announce();
                     changes.push(words::bound(&running, before.as_ref().map(|(before, _)| before)));
                     ending.extend(before.map(|(_, listening)| listening));
                     (running, self.listen(bound, accepting))
                 }
                 (Some(accepting), _, Some((before, listening))) => {
                     accepting.limit.set_max(transport.max_connections());
-                    let addresses = before.bound.clone();
-                    let running = RunningTransport::new(worker, transport, addresses, &accepting);
+                    let endpoint = (before.bound.clone(), before.status.clone());
+                    let running = RunningTransport::new(worker, transport, endpoint, &accepting);
                     changes.push(words::changed(&running, &before));
                     listening.control.change(accepting);
                     (running, listening)

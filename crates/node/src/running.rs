@@ -6,12 +6,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::info;
 use transom_auth::PrivateKey;
 use transom_base::{Counters, Deadline, Drain, Elapsed, Limit};
-use transom_config::{Node, Transport, TransportProtocol, Worker};
-use transom_endpoint::{AcceptControl, Accepting, BoundAddr, Inherited, SocketId, accept_under_control};
+use transom_config::{ListenEndpoint, Node, Transport, TransportProtocol, Worker};
+use transom_endpoint::{
+    AcceptControl, Accepting, BoundAddr, EndpointStatus, Inherited, SocketId, accept_under_control,
+};
 use transom_router::Router;
+use transom_tor::EmbeddedTor;
 
 use crate::authentication::Authentication;
 use crate::compose;
@@ -19,7 +24,7 @@ use crate::endpoints::tls::TlsServers;
 use crate::endpoints::{self, Bound};
 use crate::facts::{NodeStatus, Serving};
 use crate::reload::plan::{routers, transports};
-use crate::{StartError, Summary};
+use crate::{StartError, Summary, summary};
 
 /// A node as it runs: with routers only. A testee is one without realms.
 ///
@@ -55,6 +60,8 @@ pub struct RunningNode {
     authentication: Authentication,
     /// The sockets that the process was started with and that no endpoint has taken.
     pub(crate) inherited: Mutex<Inherited>,
+    /// For endpoints that want a Tor inside the node.
+    pub(crate) tor: EmbeddedTor,
     pub(crate) tls: TlsServers,
     pub(crate) accepting: JoinSet<std::io::Result<()>>,
 }
@@ -70,6 +77,8 @@ pub struct RunningTransport {
     pub protocol: TransportProtocol,
     /// The addresses that are really bound.
     pub bound: Vec<BoundAddr>,
+    /// How its endpoint is.
+    pub(crate) status: watch::Receiver<EndpointStatus>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limit: Arc<Limit>,
 }
@@ -94,7 +103,7 @@ impl RunningTransport {
     pub(crate) fn new(
         worker: &str,
         transport: &Transport,
-        bound: Vec<BoundAddr>,
+        (bound, status): (Vec<BoundAddr>, watch::Receiver<EndpointStatus>),
         accepting: &Accepting,
     ) -> Self {
         RunningTransport {
@@ -102,8 +111,18 @@ impl RunningTransport {
             id: transport.id.clone(),
             protocol: transport.protocol.clone(),
             bound,
+            status,
             counters: accepting.counters.clone(),
             limit: accepting.limit.clone(),
+        }
+    }
+
+    /// Logs where clients find an onion service, which nobody can see from its configuration.
+    pub(crate) fn announce(&self) {
+        if self.bound.iter().any(|bound| matches!(bound, BoundAddr::Onion { .. })) {
+            for (what, url) in summary::served(self).urls {
+                info!(transport = %self.id, "onion service: {what} {url}");
+            }
         }
     }
 
@@ -120,11 +139,11 @@ impl RunningNode {
     ///
     /// The first thing that cannot be had. What was bound until then is given back.
     pub async fn start(node: &Node) -> Result<Self, StartError> {
-        Self::start_with(node, Inherited::nothing(), None).await
+        Self::start_with(node, Inherited::nothing(), None, EmbeddedTor::default()).await
     }
 
-    /// The same, with the sockets that the process was started with, and with the node's key, by which it proves itself
-    /// to clients that ask for that.
+    /// The same, with the sockets that the process was started with, with the node's key, by which it proves itself to
+    /// clients that ask for that, and with what its Tor endpoints share.
     ///
     /// # Errors
     ///
@@ -133,6 +152,7 @@ impl RunningNode {
         node: &Node,
         inherited: Inherited,
         key: Option<Arc<PrivateKey>>,
+        tor: EmbeddedTor,
     ) -> Result<Self, StartError> {
         let node = as_run(node)?;
         let (drain, _watch) = Drain::new();
@@ -146,6 +166,7 @@ impl RunningNode {
             status: Arc::new(NodeStatus::new()),
             authentication: Authentication::new(key),
             inherited: Mutex::new(inherited),
+            tor,
             tls: TlsServers::default(),
             accepting: JoinSet::new(),
         };
@@ -164,8 +185,10 @@ impl RunningNode {
         }
         for (number, transport, accepting, bound) in ready {
             let worker = routers(&node).nth(number).map_or("", |worker| &worker.id);
-            let addresses = bound.listener.bound();
-            running.transports.push(RunningTransport::new(worker, transport, addresses, &accepting));
+            let endpoint = bound.facts();
+            let transport = RunningTransport::new(worker, transport, endpoint, &accepting);
+            transport.announce();
+            running.transports.push(transport);
             let listening = running.listen(bound, accepting);
             running.listening.push(listening);
         }
@@ -179,8 +202,13 @@ impl RunningNode {
         router: &Arc<Router>,
     ) -> Result<(Accepting, Bound), StartError> {
         let accepting = self.accepting(transport, router)?;
-        let bound = endpoints::listen(&transport.endpoint, &self.inherited).await?;
+        let bound = self.bind(&transport.endpoint).await?;
         Ok((accepting, bound))
+    }
+
+    /// Binds an endpoint.
+    pub(crate) async fn bind(&self, endpoint: &ListenEndpoint) -> Result<Bound, StartError> {
+        endpoints::listen(endpoint, &self.inherited, &self.tor).await
     }
 
     /// How connections of a transport are to be accepted.

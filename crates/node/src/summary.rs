@@ -105,6 +105,7 @@ fn below(paths: &[WebPath], above: &str, found: &mut Vec<String>) {
 fn url(scheme: &str, bound: &BoundAddr, path: &str) -> String {
     match bound {
         BoundAddr::Tcp(addr) => format!("{scheme}://{}{path}", reachable(*addr)),
+        BoundAddr::Onion { host, port } => format!("{scheme}://{host}:{port}{path}"),
         BoundAddr::Unix(address) if scheme == "rs" => format!("rs://unix:{address}"),
         other => format!("{scheme} on {other}{path}"),
     }

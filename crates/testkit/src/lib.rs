@@ -11,7 +11,8 @@
 //! | `RouterPort`, `SessionPort` | [`FakeRouter`] |
 //! | `SessionSink` | [`FakeSink`] |
 //!
-//! [`EndpointCase`] is the suite that every kind of endpoint passes. `TestCa`, with the feature `tls`, issues certificates.
+//! [`EndpointCase`] is the suite that every kind of endpoint passes. `TestCa`, with the feature `tls`, issues certificates. With the
+//! feature `tor`, `FakeControlPort` and `FakeSocksPort` stand for a running Tor.
 //! [`every_split`] and [`every_prefix`] cut golden exchanges in pieces. They are here for tests alone, so wrong use
 //! panics.
 
@@ -27,6 +28,8 @@ mod scripted;
 mod sink;
 mod split;
 mod suite;
+#[cfg(feature = "tor")]
+mod tor;
 mod upgrades;
 #[cfg(feature = "http")]
 mod web;
@@ -41,6 +44,8 @@ pub use scripted::{ScriptedStream, Step};
 pub use sink::{FakeSink, Sent};
 pub use split::{every_prefix, every_split};
 pub use suite::{EndpointCase, SendFirst, proxy_header};
+#[cfg(feature = "tor")]
+pub use tor::{Answer, FakeControlPort, FakeSocksPort, SocksRequest, SocksScript};
 pub use upgrades::{PassThrough, Refusing};
 #[cfg(feature = "http")]
 pub use web::Canned;

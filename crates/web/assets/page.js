@@ -25,6 +25,10 @@ function show(facts) {
   const sum = (key) => facts.realms.reduce((total, realm) => total + realm[key], 0);
   for (const key of ["sessions", "subscriptions", "registrations"]) put(by(key), sum(key));
   put(by("connections"), facts.transports.reduce((total, transport) => total + transport.open, 0));
+  for (const place of document.querySelectorAll("[data-transport]")) {
+    const transport = facts.transports.find(({ id }) => id === place.dataset.transport);
+    if (transport?.state) put(place, transport.state);
+  }
   put(by("pulse-text"), `up ${uptime(facts.uptime)}`);
   by("pulse").dataset.state = "up";
   put(by("headline"), "Your node is running.");

@@ -73,8 +73,8 @@ async fn endpoint_when_wrong_or_not_to_be_had_is_said_with_its_place() {
         (r#"{"type": "tcp", "host": "a"}"#, "missing mandatory attribute \"port\""),
         (r#"{"type": "onion"}"#, "to connect over Tor is \"tor\""),
         (
-            r#"{"type": "tor", "host": "x.onion", "port": 80, "tor_socks_port": 9050}"#,
-            "connecting endpoint type \"tor\" is valid, but this release does not run it",
+            r#"{"type": "tor", "host": "x.onion", "port": 80}"#,
+            "missing mandatory attribute \"tor_socks_port\"",
         ),
         ("nowhere.json", "nowhere.json"),
         (
@@ -234,6 +234,12 @@ async fn openssl_when_it_is_the_server_is_reported_as_it_is() {
     assert_eq!(report["tls"]["version"], "TLSv1.2", "{report}");
     assert_eq!(report["tls"]["suite"], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
     assert_eq!((&report["tls"]["alpn"], &report["tls"]["sni"]), (&json!("http/1.1"), &Value::Null));
+
+    let allowed = with(folder.trusting("127.0.0.1"), json!({"min_version": "1.3"}));
+    let report = connect(&folder, &with(to_tcp(port), json!({"tls": allowed}))).await;
+    assert!(report.code != Some(0) && report.json()["error"]["message"].is_string(), "{report:?}");
+    let allowed = with(folder.trusting("127.0.0.1"), json!({"min_version": "1.2"}));
+    connect(&folder, &with(to_tcp(port), json!({"tls": allowed}))).await.ended(0);
 
     let ca = folder.path("ca.pem");
     let strict = ["-Verify", "2", "-CAfile", ca.to_str().unwrap(), "-verify_return_error"];

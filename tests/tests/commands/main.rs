@@ -6,3 +6,4 @@ mod connect;
 mod pipe;
 mod sessions;
 mod support;
+mod tor;

@@ -14,5 +14,6 @@ mod shapes;
 mod store;
 mod support;
 mod table;
+mod tor;
 mod web;
 mod websocket;

@@ -31,6 +31,12 @@ pub(crate) fn check_onion(config: &mut OnionListenConfig, map: &Map<'_>) {
         }
         _ => {}
     }
+    for key in ["control_password", "target"].into_iter().filter(|key| config.embedded && map.has(key)) {
+        let why = format!(
+            "{key:?} is for a running Tor; the one inside the node hands connections over without it"
+        );
+        map.say_at_key(super::finding::Severity::Warning, key, why, None);
+    }
 }
 
 pub(crate) fn check_tor(config: &mut TorConnectConfig, map: &Map<'_>) {

@@ -48,15 +48,6 @@ fn part_when_wrong_is_said_in_full_and_with_its_place() {
     }
 }
 
-#[test]
-fn part_when_it_asks_for_what_this_release_does_not_run_says_the_same_as_a_whole() {
-    let text = r#"{"type": "tor", "host": "x.onion", "port": 80, "tor_socks_port": 9050}"#;
-    let (endpoint, said) = part::<ConnectEndpoint>(text, Format::Json);
-    assert!(endpoint.is_some());
-    let sentence = "connecting endpoint type \"tor\" is valid, but this release does not run it";
-    assert!(said.iter().any(|line| line.contains(sentence)), "{said:?}");
-}
-
 /// Whoever listens on one endpoint alone says where.
 #[test]
 fn port_of_a_listening_part_may_be_any() {

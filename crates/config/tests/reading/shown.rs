@@ -77,9 +77,6 @@ fn protection_when_not_built() {
     let transports = |text: &str| left_out(&format!(r#""transports": [{text}]"#));
     let policy = transports(r#"{"type": "flashpolicy", "endpoint": {"type": "tcp", "port": 1}}"#);
     assert!(policy.transports().is_empty());
-    let onion = r#"{"type": "onion", "port": 1, "private_key_file": "k", "embedded": true}"#;
-    let onion = transports(&format!(r#"{{"type": "rawsocket", "endpoint": {onion}}}"#));
-    assert!(onion.transports().is_empty());
     let function = transports(
         r#"{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 1}, "auth": {
             "cryptosign": {"type": "function", "create": "shop.authenticate"}}}"#,

@@ -35,6 +35,7 @@ pub(super) fn checked(file: &Path) -> Findings {
     let mut loaded = load(file, &super::env, Unsupported::Kept);
     if let Some(node) = &loaded.node {
         crate::endpoints::tls::check(node, &mut loaded.findings);
+        crate::endpoints::tor::check(node, &mut loaded.findings);
     }
     loaded.findings
 }

@@ -69,10 +69,13 @@ fn realm_text(realm: &RealmState, with_worker: bool) -> String {
 }
 
 fn transport_text(transport: &TransportState) -> String {
-    let TransportState { id, kind, bound, open, refused, max_connections, .. } = transport;
+    let TransportState { id, kind, bound, open, refused, max_connections, state, .. } = transport;
     let mut text = format!("{id} ({kind}) on {}: {open} of {max_connections} connections", bound.join(", "));
     if *refused > 0 {
         let _ = write!(text, ", {refused} refused");
+    }
+    if let Some(state) = state {
+        let _ = write!(text, "; {state}");
     }
     text
 }

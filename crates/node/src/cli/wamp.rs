@@ -20,6 +20,7 @@ use transom_client::{Client, ClientSettings, RequestError, Session};
 use transom_wamp::Payload;
 
 use super::outcome::{Exit, Trouble};
+use super::tor::TorArgs;
 use crate::{StartError, logging};
 
 /// How to reach a router, and as whom.
@@ -51,6 +52,8 @@ pub(super) struct SessionArgs {
     /// Seconds that joining may take, and then the answer to each request; 0 = no limit.
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     timeout: u64,
+    #[command(flatten)]
+    tor: TorArgs,
 }
 
 /// What a request carries.

@@ -130,6 +130,9 @@ pub struct TransportState {
     pub refused: u64,
     /// How many may be open.
     pub max_connections: u64,
+    /// How far its endpoint is, where it is not ready as soon as it is bound, as an onion service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 /// What is left of a transport that was removed.

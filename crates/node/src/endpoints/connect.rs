@@ -8,7 +8,10 @@ use transom_config::{ConnectEndpoint, TcpConnectConfig, TlsConnectConfig};
 use transom_endpoint::{ConnectWatch, Connector, TcpConnector, UnixConnector, Upgrade, UpgradedConnector};
 use transom_tls::{TlsClient, TlsConnectSettings};
 
+use transom_tor::EmbeddedTor;
+
 use super::tls::{min_version, say, wrong};
+use super::tor;
 use crate::StartError;
 
 /// What no configuration says about connecting.
@@ -20,6 +23,8 @@ pub(crate) struct Means {
     pub(crate) any_version: bool,
     /// Protocols that are offered by ALPN.
     pub(crate) alpn: Vec<String>,
+    /// For endpoints that want a Tor inside the process.
+    pub(crate) tor: EmbeddedTor,
 }
 
 /// An endpoint that can be connected to, in its parts.
@@ -38,7 +43,8 @@ pub(crate) fn connecting(endpoint: &ConnectEndpoint, means: &Means) -> Result<Co
     let raw: Arc<dyn Connector> = match endpoint.plain() {
         ConnectEndpoint::Tcp(tcp) => Arc::new(means.tcp(tcp)),
         ConnectEndpoint::Unix(unix) => Arc::new(UnixConnector::new(unix.clone())),
-        ConnectEndpoint::Twisted(_) | ConnectEndpoint::Tor(_) => {
+        ConnectEndpoint::Tor(tor) => tor::connector(tor, means)?,
+        ConnectEndpoint::Twisted(_) => {
             let type_name = endpoint.type_name();
             return Err(StartError::unsupported(endpoint.place(), "connecting endpoint", type_name));
         }

@@ -36,6 +36,15 @@ pub(super) fn meeting(old: &ListenEndpoint, new: &ListenEndpoint) -> Meeting {
                 UnixAddress::Abstract(_) => Meeting::SameAddress,
             }
         }
+        (ListenEndpoint::Onion(old_onion), ListenEndpoint::Onion(new_onion))
+            if old_onion.private_key_file == new_onion.private_key_file =>
+        {
+            if same::endpoint(old, new) {
+                Meeting::Same
+            } else {
+                Meeting::SameAddress
+            }
+        }
         (ListenEndpoint::Tcp(_) | ListenEndpoint::Unix(_), _)
         | (_, ListenEndpoint::Tcp(_) | ListenEndpoint::Unix(_)) => Meeting::Apart,
         (ListenEndpoint::Fd(old), ListenEndpoint::Fd(new)) => {

@@ -31,6 +31,7 @@ fn running(json: &str, bound: BoundAddr) -> RunningTransport {
         id: transport.id,
         protocol: transport.protocol,
         bound: vec![bound],
+        status: tokio::sync::watch::channel(Default::default()).1,
         counters: Default::default(),
         limit: transom_base::Limit::new(1),
     }

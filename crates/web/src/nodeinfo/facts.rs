@@ -53,6 +53,8 @@ pub struct TransportFacts {
     pub urls: Vec<UrlFacts>,
     /// Connections open now.
     pub open: u64,
+    /// How far it is, where it is not ready at once, as an onion service that is being published.
+    pub state: Option<String>,
 }
 
 /// A URL to connect to.
@@ -76,8 +78,10 @@ impl Facts {
                 "registrations": realm.registrations,
             })
         });
-        let transports =
-            self.transports.iter().map(|transport| json!({"id": transport.id, "open": transport.open}));
+        let transports = self
+            .transports
+            .iter()
+            .map(|transport| json!({"id": transport.id, "open": transport.open, "state": transport.state}));
         json!({
             "uptime": uptime,
             "realms": realms.collect::<Vec<_>>(),

@@ -120,6 +120,14 @@ fn endpoints(facts: &Facts) -> String {
                  hidden>Copy</button></li>"
             );
         }
+        if let Some(state) = &transport.state {
+            let (id, state) = (escape(&transport.id), escape(state));
+            let _ = write!(
+                html,
+                "<li class=\"endpoint\"><span class=\"endpoint-label\">State</span>\
+                 <span class=\"endpoint-state\" data-transport=\"{id}\">{state}</span></li>"
+            );
+        }
     }
     html
 }

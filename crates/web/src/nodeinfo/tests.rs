@@ -29,6 +29,7 @@ impl NodeFacts for Hostile {
                 kind: "universal".into(),
                 urls: vec![UrlFacts { label: nasty("label"), url: format!("ws://host/{}", nasty("url")) }],
                 open: 7,
+                state: Some(nasty("state")),
             }],
         }
     }
@@ -53,6 +54,7 @@ impl NodeFacts for Node {
                 kind: "universal".into(),
                 urls: vec![UrlFacts { label: "WebSocket".into(), url: "ws://secret-host:8080/ws".into() }],
                 open: 7,
+                state: None,
             }],
         }
     }

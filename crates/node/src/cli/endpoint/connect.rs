@@ -15,6 +15,7 @@ use transom_tls::{Untrusted, read_certificate, refusal_of_server};
 
 use super::report::{Attempt, Certificate, Report, Tls, milliseconds};
 use crate::cli::outcome::{EXIT_CODES, Exit, Trouble, ended};
+use crate::cli::tor::TorArgs;
 use crate::cli::{part, say};
 use crate::endpoints::connect::{Connecting, Means, connecting};
 
@@ -35,6 +36,8 @@ pub(super) struct ConnectArgs {
     /// A protocol to offer by ALPN, such as http/1.1; may be given several times.
     #[arg(long, value_name = "PROTOCOL")]
     alpn: Vec<String>,
+    #[command(flatten)]
+    tor: TorArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -67,7 +70,8 @@ fn examine(args: &ConnectArgs) -> Result<Report, Trouble> {
         let seen = seen.clone();
         Arc::new(move |step| seen.lock().note(step))
     };
-    let means = Means { watch: Some(watch), alpn: args.alpn.clone(), ..Means::default() };
+    let means =
+        Means { watch: Some(watch), alpn: args.alpn.clone(), tor: args.tor.embedded(), ..Means::default() };
     let connecting = connecting(&endpoint, &means)?;
     Ok(runtime.block_on(probe(connecting, &seen)))
 }

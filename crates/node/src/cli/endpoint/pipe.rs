@@ -16,10 +16,12 @@ use transom_base::{ConnectionHandler, Deadline, Drain};
 use transom_config::{ConnectEndpoint, ListenEndpoint};
 use transom_endpoint::proxy::ProxyVersion;
 use transom_endpoint::{Accepting, Inherited, RelaySettings, accept_loop};
+use transom_tor::EmbeddedTor;
 
 use crate::cli::lines::{Lines, lines};
 use crate::cli::outcome::{EXIT_CODES, Exit, Trouble, ended, visible};
 use crate::cli::part;
+use crate::cli::tor::TorArgs;
 use crate::endpoints::connect::{Means, connecting};
 use crate::endpoints::tls::TlsServers;
 use crate::endpoints::{self, Bound};
@@ -60,6 +62,8 @@ pub(super) struct PipeArgs {
     /// Seconds that open connections have left after SIGINT or SIGTERM; a second signal cuts them at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     drain_timeout: u64,
+    #[command(flatten)]
+    tor: TorArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -88,7 +92,8 @@ pub(super) fn run(args: PipeArgs, inherited: Inherited) -> ExitCode {
 fn piped(args: &PipeArgs, inherited: Inherited) -> Result<(), Trouble> {
     let listening = part::read::<ListenEndpoint>(&args.listening, "listening endpoint")?;
     let target = part::read::<ConnectEndpoint>(&args.connecting, "connecting endpoint")?;
-    let target = connecting(&target, &Means::default())?;
+    let means = Means { tor: args.tor.embedded(), ..Means::default() };
+    let target = connecting(&target, &means)?;
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("transom").enable_all().build();
     let runtime = runtime.map_err(StartError::Process)?;
@@ -109,7 +114,7 @@ fn piped(args: &PipeArgs, inherited: Inherited) -> Result<(), Trouble> {
             Version::V2 => ProxyVersion::V2,
         });
         let pipe = Arc::new(Pipe { target, send_proxy, relay, told: Arc::new(told) });
-        let result = serve(args, &listening, inherited, pipe, &lines, &totals).await;
+        let result = serve(args, &listening, (inherited, means.tor), pipe, &lines, &totals).await;
         drop(lines);
         writing.done().await;
         result
@@ -119,7 +124,7 @@ fn piped(args: &PipeArgs, inherited: Inherited) -> Result<(), Trouble> {
 async fn serve(
     args: &PipeArgs,
     listening: &ListenEndpoint,
-    inherited: Inherited,
+    (inherited, tor): (Inherited, EmbeddedTor),
     pipe: Arc<Pipe>,
     lines: &Printed,
     totals: &Totals,
@@ -143,7 +148,7 @@ async fn serve(
         ..Accepting::new("pipe", handler, max_connections, watch)
     };
     let counters = accepting.counters.clone();
-    let Bound { listener, .. } = endpoints::listen(listening, &Mutex::new(inherited)).await?;
+    let Bound { listener, .. } = endpoints::listen(listening, &Mutex::new(inherited), &tor).await?;
     for bound in listener.bound() {
         lines.say(
             || format!("listening on {bound}"),

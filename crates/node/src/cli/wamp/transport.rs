@@ -20,9 +20,9 @@ pub(super) fn transport(args: &SessionArgs) -> Result<Transport, Trouble> {
         let transport =
             of_url(args).map_err(|why| Trouble::wrong(format!("--transport {}: {why}", args.transport)))?;
         // A URL does not say which family.
-        (transport, Means { any_version: true, ..Means::default() })
+        (transport, Means { any_version: true, tor: args.tor.embedded(), ..Means::default() })
     } else {
-        (configured(args)?, Means::default())
+        (configured(args)?, Means { tor: args.tor.embedded(), ..Means::default() })
     };
     Ok(compose::connect::transport(&transport, &means)?)
 }
