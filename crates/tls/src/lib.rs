@@ -49,6 +49,7 @@ pub use client::{TlsClient, check_connecting};
 pub use error::{Finding, Refused, Severity};
 pub use failure::refusal_of_server;
 pub use listen::check_listening;
+pub use provider::install_for_others;
 pub use server::{CertificateStatus, Reloaded, TlsServer};
 pub use settings::{ClientAuth, KeyPairSettings, MinVersion, TlsConnectSettings, TlsListenSettings};
 pub use verify::{Untrusted, UntrustedReason};

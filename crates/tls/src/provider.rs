@@ -10,6 +10,13 @@ use crate::ciphers::Suite;
 use crate::dhe;
 use crate::settings::MinVersion;
 
+/// Makes aws-lc-rs what the process uses where nobody chose otherwise, for other crates that ask for such a thing: what is
+/// here never does.
+pub fn install_for_others() {
+    // Whoever was first may keep theirs.
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
 /// Everything that aws-lc-rs has and rustls wants.
 pub(crate) fn everything() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())

@@ -17,7 +17,10 @@ pub(super) fn listen(
     config: &OnionListenConfig,
     embedded: &EmbeddedTor,
 ) -> Result<Result<Box<dyn Listener>, EndpointError>, StartError> {
-    let Some(control) = &config.tor_control_endpoint else { return Ok(embedded.listen(config)) };
+    let Some(control) = &config.tor_control_endpoint else {
+        transom_tls::install_for_others();
+        return Ok(embedded.listen(config));
+    };
     let means = Means { tor: embedded.clone(), ..Means::default() };
     let control = connecting(control, &means)?.connector();
     Ok(OnionListener::listen(config, control).map(|onion| Box::new(onion) as _))
@@ -32,7 +35,10 @@ pub(super) fn connector(config: &TorConnectConfig, means: &Means) -> Result<Arc<
             let here = TcpConnectConfig::new("127.0.0.1".to_owned(), port);
             connecting(&ConnectEndpoint::Tcp(here), means)?.connector()
         }
-        (None, None) => return means.tor.connector(config).map_err(wrong),
+        (None, None) => {
+            transom_tls::install_for_others();
+            return means.tor.connector(config).map_err(wrong);
+        }
     };
     Ok(Arc::new(SocksConnector::new(config, proxy).map_err(wrong)?))
 }
