@@ -96,7 +96,9 @@ fn reaches_our_files(tor: TorProcess) -> bool {
         return false;
     }
     let process = PathBuf::from(format!("/proc/{pid}"));
-    let is_theirs = std::fs::metadata(&process).is_ok_and(|facts| facts.uid() == uid);
+    // A number may be one of another namespace, where it means another process.
+    let is_theirs = std::fs::metadata(&process).is_ok_and(|facts| facts.uid() == uid)
+        && std::fs::read_to_string(process.join("comm")).is_ok_and(|name| name.starts_with("tor"));
     let mounts = |process: &Path| std::fs::read_link(process.join("ns/mnt")).ok();
     let same_files = mounts(&process).is_some_and(|theirs| mounts(Path::new("/proc/self")) == Some(theirs));
     let confined = std::fs::read_to_string(process.join("attr/current"))

@@ -152,8 +152,8 @@ async fn target_when_written_is_how_tor_hands_connections_over() {
     for (more, unix) in [
         (json!({"target": "unix"}), true),
         (json!({"target": "tcp"}), false),
-        // Tor is this process, which surely sees the same files.
-        (json!({}), true),
+        // This process is no Tor, so nobody knows which files that sees.
+        (json!({}), false),
     ] {
         let service = Service::new();
         let control = FakeControlPort::start(&service.address, own.clone()).await;
@@ -202,4 +202,31 @@ async fn embedded_when_it_is_not_part_of_this_build_is_refused_with_the_way_to_g
             assert!(refused.contains(words), "{refused}");
         }
     }
+}
+
+#[tokio::test]
+async fn onion_when_reloaded_stays_published_unless_it_is_asked_for_otherwise() {
+    let service = Service::new();
+    let control = usual(&service).await;
+    let port =
+        json!({"tor_control_endpoint": {"type": "tcp", "host": "127.0.0.1", "port": control.addr.port()}});
+    let mut node = service.start(&control, &json!({})).await;
+    in_time(control.command(1, "ADD_ONION")).await;
+    let mut client = Client::over(control.client().await, Serializer::Json).await;
+    assert!(matches!(client.hello("realm1").await, transom_wamp::Message::Welcome(_)));
+    let same = node.reload(&service.node(&port).unwrap()).await.unwrap();
+    assert_eq!(same.changes, Vec::<String>::new());
+    let authorized = with(port.clone(), &json!({"client_auth": ["a".repeat(52)]}));
+    let other = node.reload(&service.node(&authorized).unwrap()).await.unwrap();
+    assert_eq!(other.changes.len(), 1, "{other:?}");
+    in_time(control.command(1, "DEL_ONION")).await;
+    assert!(in_time(control.command(2, "ADD_ONION")).await.contains("ClientAuthV3="));
+    assert!(client.try_subscribe("com.example.topic").await.is_some(), "open sessions go on");
+    // Another key is another service, beside which the first one goes.
+    let second = with(port, &json!({"private_key_file": "second.key"}));
+    let moved = node.reload(&service.node(&second).unwrap()).await.unwrap();
+    assert!(moved.changes[0].contains(&service.address), "{moved:?}");
+    in_time(control.command(2, "DEL_ONION")).await;
+    let address = OnionKey::load(&service.dir.path().join("second.key")).unwrap().address();
+    assert_eq!(node.transports()[0].bound, [BoundAddr::Onion { host: address.into(), port: 80 }]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
-use transom_base::{Address, Deadline};
+use transom_base::{Address, ConnInfo, Deadline};
 use transom_config::OnionTarget;
 use transom_endpoint::{Connector, EndpointError, EndpointStatus, Listener};
 
@@ -97,16 +97,13 @@ impl Keeper {
     /// Connects and adds the service.
     async fn add(&mut self) -> Result<ControlPort, Lost> {
         let conn = self.control.connect(Deadline::after(CONNECT)).await.map_err(ControlError::Connect)?;
-        let elsewhere = match &conn.info.peer {
-            Address::Tcp(address) if !address.ip().is_loopback() => Some(*address),
-            _ => None,
-        };
+        let info = conn.info.clone();
         let mut port = ControlPort::new(conn);
         let version = port.authenticate(&self.credentials).await?;
         debug!("{}: speaking with Tor {}", self.host, version.as_deref().unwrap_or("of unknown version"));
         let target = match &self.target {
             Some(target) => target.clone(),
-            None => self.open_target(&mut port, elsewhere).await?,
+            None => self.open_target(&mut port, &info).await?,
         };
         // Before the service is there, or its first events would be missed.
         port.set_events("HS_DESC").await?;
@@ -120,20 +117,24 @@ impl Keeper {
         Ok(port)
     }
 
-    async fn open_target(
-        &mut self,
-        port: &mut ControlPort,
-        elsewhere: Option<std::net::SocketAddr>,
-    ) -> Result<String, Lost> {
-        let mut number = async |key| port.info(key).await.map(|text| text.and_then(|text| text.parse().ok()));
-        let tor = match elsewhere {
-            None => TorProcess { uid: number("process/uid").await?, pid: number("process/pid").await? },
-            Some(address) => {
+    async fn open_target(&mut self, port: &mut ControlPort, control: &ConnInfo) -> Result<String, Lost> {
+        let tor = match (&control.unix, &control.peer) {
+            // What the system tells of the other end is better than what that says of itself.
+            (Some(them), _) => {
+                TorProcess { uid: Some(them.uid), pid: them.pid.and_then(|pid| pid.try_into().ok()) }
+            }
+            (None, Address::Tcp(address)) if !address.ip().is_loopback() => {
                 warn!(
-                    "{}: Tor at {address} hands connections over on its own machine, at 127.0.0.1; they only arrive if that is this machine",
+                    "{}: Tor at {address} hands connections over on its own machine, at 127.0.0.1; they only arrive if \
+                     that is this machine",
                     self.host
                 );
                 TorProcess::default()
+            }
+            _ => {
+                let mut number =
+                    async |key| port.info(key).await.map(|text| text.and_then(|text| text.parse().ok()));
+                TorProcess { uid: number("process/uid").await?, pid: number("process/pid").await? }
             }
         };
         let target = target::open(self.wanted, tor).await?;
