@@ -32,6 +32,7 @@ usage: cargo xtask COMMAND
   bench instructions                         what reading and writing a WebSocket message takes
   bench config                               how long it takes to check a configuration, by its size
   bench router                               how much work the router has with each message, by what it holds
+  dist                                       the node as it is shipped, with every feature: target/dist/transom
   docs                                       the reference of every crate and, with mdbook installed, the book";
 
 fn main() -> ExitCode {
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         "differential" => suites::differential(&ws, rest),
         "fuzz" => fuzz::command(&ws, rest),
         "bench" => bench(&ws, rest),
+        "dist" => dist(&ws),
         "docs" => docs(&ws),
         _ => Err(Stop::Failed(USAGE.into())),
     });
@@ -83,6 +85,15 @@ fn bench(ws: &Workspace, args: &[String]) -> Result<(), Stop> {
             bench("run --node").args([node]).args(options).status()
         }
     }
+}
+
+/// Builds what is shipped.
+fn dist(ws: &Workspace) -> Result<(), Stop> {
+    ws.cargo("build --locked --profile dist -p transom-node --all-features").status()?;
+    let program = ws.build.join("dist/transom");
+    let size = std::fs::metadata(&program).map_or(0, |facts| facts.len());
+    println!("{}: {:.1} MB", program.display(), size as f64 / 1e6);
+    Ok(())
 }
 
 fn docs(ws: &Workspace) -> Result<(), Stop> {
