@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transom_base::{Address, BoxFuture, Connection, Deadline, Stream};
+use transom_base::{Address, BoxFuture, Connection, Deadline, ErrorKind, Stream};
 use transom_config::TorConnectConfig;
 use transom_endpoint::{Connector, EndpointError};
 
@@ -38,7 +38,7 @@ impl SocksConnector {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| EndpointError::Other {
             what: "keeping streams apart".to_owned(),
-            kind: transom_base::ErrorKind::Internal,
+            kind: ErrorKind::Internal,
             source: error.to_string().into(),
         })?;
         Ok(SocksConnector {
@@ -51,7 +51,7 @@ impl SocksConnector {
     }
 
     async fn through(&self, deadline: Deadline) -> Result<Connection, EndpointError> {
-        let mut conn = self.proxy.connect(deadline).await?;
+        let mut conn = self.proxy.connect(deadline).await.map_err(|error| self.no_proxy(&error))?;
         match deadline.run(self.ask(&mut *conn.io)).await {
             Ok(Ok(())) => {}
             Ok(Err(source)) => return Err(EndpointError::Connect { target: self.target(), source }),
@@ -60,6 +60,16 @@ impl SocksConnector {
         conn.info.peer = Address::Tor(Some(format!("{}:{}", self.host, self.port).into()));
         conn.info.unix = None;
         Ok(conn)
+    }
+
+    /// That Tor is not there does not mean that its target is not.
+    fn no_proxy(&self, error: &EndpointError) -> EndpointError {
+        let kind = match error.kind() {
+            ErrorKind::Timeout => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::NetworkUnreachable,
+        };
+        let why = format!("Tor's SOCKS port cannot be reached: {}", error.chain());
+        EndpointError::Connect { target: self.target(), source: io::Error::new(kind, why) }
     }
 
     async fn ask(&self, io: &mut dyn Stream) -> io::Result<()> {

@@ -39,22 +39,20 @@ async fn tor_endpoint_asks_tor_for_the_name_and_keeps_its_streams_apart() {
 async fn tor_endpoint_that_tor_cannot_reach_says_why_and_ends_by_that_code() {
     let folder = Folder::new();
     for (code, exit, words) in [
-        (0x05, "refused", "nobody listens"),
-        (0x04, "unreachable", "not published"),
-        (0xf0, "unreachable", "cannot be found"),
-        (0xf4, "other", "authorized clients"),
-        (0xf7, "timeout", "too long"),
+        (0x05, 4, "nobody listens"),
+        (0x04, 5, "not published"),
+        (0xf0, 5, "cannot be found"),
+        (0xf4, 9, "authorized clients"),
+        (0xf7, 6, "too long"),
     ] {
         let socks = FakeSocksPort::start(SocksScript::refused(code)).await;
-        let said = connect(&folder, &through(&socks)).await;
-        assert_ne!(said.code, Some(0), "{exit}");
-        let report = said.json();
+        let report = connect(&folder, &through(&socks)).await.ended(exit).json();
         assert!(report["error"].to_string().contains(words), "{report}");
     }
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let endpoint = json!({"type": "tor", "host": "service.onion", "port": 80, "tor_socks_port": gone.port()});
-    let said = connect(&folder, &endpoint).await;
-    assert!(said.json()["error"].to_string().contains("127.0.0.1"), "{said:?}");
+    let said = connect(&folder, &endpoint).await.ended(5);
+    assert!(said.json()["error"].to_string().contains("SOCKS port cannot be reached"), "{said:?}");
 }
 
 #[tokio::test]
