@@ -1,0 +1,153 @@
+//! Streams through Tor, and why one could not be opened.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use arti_client::{DangerouslyIntoTorAddr, ErrorKind, HasKind, IntoTorAddr, IsolationToken, StreamPrefs};
+use tokio::time::sleep;
+use transom_base::Stream;
+
+use crate::Tor;
+use crate::error::words;
+use crate::stream::Prompt;
+
+/// How often it is tried while the network cannot be used.
+const TRIES: u32 = 4;
+
+/// Between two of them.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Who a stream is for: streams of different isolations never share a circuit. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Isolation(IsolationToken);
+
+impl Isolation {
+    /// One that is different from all others.
+    pub fn new() -> Self {
+        Isolation(IsolationToken::new())
+    }
+}
+
+impl Default for Isolation {
+    fn default() -> Self {
+        Isolation::new()
+    }
+}
+
+impl Tor {
+    /// A stream to a port of a host: an onion address, an IP address, or a name, which Tor looks up. Waits for
+    /// bootstrapping. Has no deadline of its own over all of it; dropping the future ends the attempt.
+    ///
+    /// What is written to the stream leaves without being flushed.
+    pub async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        isolation: &Isolation,
+    ) -> Result<Box<dyn Stream>, ConnectError> {
+        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let target = match address.parse::<IpAddr>() {
+            // Dangerous for those only who looked the address up outside of Tor; here it was configured.
+            Ok(address) => (address, port).into_tor_addr_dangerously(),
+            Err(_) => (host, port).into_tor_addr(),
+        };
+        let target = target.map_err(|error| ConnectError::new(error.kind(), &error))?;
+        let mut prefs = StreamPrefs::new();
+        prefs.set_isolation(isolation.0);
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let error = match self.client().connect_with_prefs(target.clone(), &prefs).await {
+                Ok(stream) => return Ok(Box::new(Prompt::new(stream, Some(self.clone())))),
+                Err(error) => ConnectError::new(error.kind(), &error),
+            };
+            // So it may be for a moment after bootstrapping.
+            if tries == 0 || error.kind != io::ErrorKind::NetworkUnreachable {
+                return Err(error);
+            }
+            sleep(RETRY).await;
+        }
+    }
+}
+
+/// Why a stream could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{words} ({details})")]
+pub struct ConnectError {
+    kind: io::ErrorKind,
+    words: &'static str,
+    details: String,
+}
+
+impl ConnectError {
+    /// What kind of trouble it is:
+    ///
+    /// - `HostUnreachable`: the host or onion service is not known, not running or cannot be reached.
+    /// - `ConnectionRefused`: the host or service was reached and refused the stream.
+    /// - `TimedOut`: something on the way took too long.
+    /// - `PermissionDenied`: the onion service is for authorized clients only.
+    /// - `InvalidInput`: host or port are not valid, or not allowed by the settings.
+    /// - `NetworkUnreachable`: Tor is not bootstrapped, or has no relays for it.
+    /// - `Other`.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+
+    fn new(kind: ErrorKind, error: &dyn std::error::Error) -> Self {
+        let (kind, text) = meaning(kind);
+        ConnectError { kind, words: text, details: words(error) }
+    }
+}
+
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        io::Error::new(error.kind, error)
+    }
+}
+
+fn meaning(kind: ErrorKind) -> (io::ErrorKind, &'static str) {
+    use ErrorKind as Tor;
+    use io::ErrorKind::*;
+    match kind {
+        Tor::OnionServiceNotFound => (HostUnreachable, "no onion service is published at this address"),
+        Tor::OnionServiceNotRunning
+        | Tor::OnionServiceConnectionFailed
+        | Tor::OnionServiceProtocolViolation => (HostUnreachable, "the onion service cannot be reached"),
+        Tor::OnionServiceMissingClientAuth => {
+            (PermissionDenied, "the onion service is for authorized clients only")
+        }
+        Tor::OnionServiceWrongClientAuth => {
+            (PermissionDenied, "the onion service does not authorize this client")
+        }
+        Tor::RemoteHostNotFound => (HostUnreachable, "Tor finds no host of this name"),
+        Tor::RemoteHostResolutionFailed => (HostUnreachable, "Tor could not look up the name"),
+        Tor::RemoteNetworkFailed => (HostUnreachable, "the exit of Tor cannot reach the host"),
+        Tor::NoExit | Tor::ExitPolicyRejected => {
+            (HostUnreachable, "no exit of Tor connects to this host and port")
+        }
+        // An onion service says no more about a port that it does not have.
+        Tor::RemoteConnectionRefused
+        | Tor::RemoteStreamClosed
+        | Tor::RemoteStreamReset
+        | Tor::RemoteStreamError => (ConnectionRefused, "the other end refused the stream"),
+        Tor::RemoteNetworkTimeout | Tor::ExitTimeout | Tor::TorNetworkTimeout => {
+            (TimedOut, "it took too long")
+        }
+        Tor::InvalidStreamTarget | Tor::OnionServiceAddressInvalid => {
+            (InvalidInput, "this is no valid host and port")
+        }
+        Tor::ForbiddenStreamTarget => {
+            (InvalidInput, "the settings of Tor do not allow this host; see address_filter.allow_local_addrs")
+        }
+        Tor::BootstrapRequired
+        | Tor::TorAccessFailed
+        | Tor::LocalNetworkError
+        | Tor::TorDirectoryError
+        | Tor::TorDirectoryUnusable
+        | Tor::DirectoryExpired
+        | Tor::NoPath
+        | Tor::ClockSkew => (NetworkUnreachable, "the Tor network cannot be used yet"),
+        _ => (Other, "Tor could not open the stream"),
+    }
+}
