@@ -109,5 +109,9 @@ async fn connect(tor: &Tor, host: &str, port: u16) -> Result<(), Box<dyn Error>>
         tokio::io::stdout().write_all(&answer).await?;
     }
     stream.shutdown().await?;
-    Ok(())
+    // Tor knows no stream that is open in one direction only.
+    match stream.read(&mut [0]).await {
+        Ok(0) => Ok(()),
+        other => Err(format!("after its end the stream gave {other:?}").into()),
+    }
 }

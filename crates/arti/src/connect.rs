@@ -39,7 +39,8 @@ impl Tor {
     /// A stream to a port of a host: an onion address, an IP address, or a name, which Tor looks up. Waits for
     /// bootstrapping. Has no deadline of its own over all of it; dropping the future ends the attempt.
     ///
-    /// What is written to the stream leaves without being flushed.
+    /// What is written to the stream leaves without being flushed. Shutting it down ends it in both directions: Tor knows
+    /// no other end.
     pub async fn connect(
         &self,
         host: &str,

@@ -17,13 +17,15 @@ pub(crate) struct Prompt<S> {
     /// A flush began and had to wait. It goes on with whatever the stream is polled for next: a user that writes no more
     /// reads.
     unflushed: bool,
+    /// Was shut down. Arti takes it for an error to flush or shut down what is.
+    shut: bool,
     /// Runs for as long as the stream is there.
     _tor: Option<Tor>,
 }
 
 impl<S: AsyncWrite + Unpin> Prompt<S> {
     pub(crate) fn new(stream: S, tor: Option<Tor>) -> Self {
-        Prompt { stream, unflushed: false, _tor: tor }
+        Prompt { stream, unflushed: false, shut: false, _tor: tor }
     }
 
     fn stream(&mut self) -> Pin<&mut S> {
@@ -31,7 +33,7 @@ impl<S: AsyncWrite + Unpin> Prompt<S> {
     }
 
     /// Goes on with a flush that had to wait.
-    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn go_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.unflushed
             && let Poll::Ready(flushed) = self.stream().poll_flush(cx)
         {
@@ -70,7 +72,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prompt<S> {
             }
         }
         this.unflushed |= written > 0;
-        this.flush(cx)?;
+        this.go_on(cx)?;
         Poll::Ready(Ok(written))
     }
 
@@ -80,13 +82,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prompt<S> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.stream().poll_flush(cx))?;
-        this.unflushed = false;
+        if !this.shut {
+            ready!(this.stream().poll_flush(cx))?;
+            this.unflushed = false;
+        }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().stream().poll_shutdown(cx)
+        let this = self.get_mut();
+        if !this.shut {
+            ready!(this.stream().poll_shutdown(cx))?;
+            (this.unflushed, this.shut) = (false, true);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -94,8 +103,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Prompt<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // A broken stream is told by reading from it, after what still came.
-        let _ = this.flush(cx);
-        Pin::new(&mut this.stream).poll_read(cx, buf)
+        let _ = this.go_on(cx);
+        match ready!(Pin::new(&mut this.stream).poll_read(cx, buf)) {
+            // Tor ends both directions at once.
+            Err(error) if this.shut && error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            read => Poll::Ready(read),
+        }
     }
 }
 
@@ -153,8 +166,11 @@ mod tests {
             self.get_mut().send()
         }
 
-        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.poll_flush(cx)
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let this = self.get_mut();
+            ready!(this.send())?;
+            this.broken = true;
+            Poll::Ready(Ok(()))
         }
     }
 
@@ -164,8 +180,10 @@ mod tests {
             _: &mut Context<'_>,
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
+            let broken = self.broken;
             match self.get_mut().input.pop_front() {
                 Some(octet) => buf.put_slice(&[octet]),
+                None if broken => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
                 None => return Poll::Pending,
             }
             Poll::Ready(Ok(()))
@@ -218,5 +236,19 @@ mod tests {
         stream.stream.broken = true;
         assert_eq!(stream.write(b"c").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(stream.read_u8().await.unwrap(), b'i');
+    }
+
+    #[tokio::test]
+    async fn stream_when_shut_down_has_ended_and_takes_it_again() {
+        let mut stream = prompt(1);
+        stream.write_all(b"ab").await.unwrap();
+        for _ in 0..2 {
+            stream.shutdown().await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        assert_eq!(stream.write(b"c").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"in");
     }
 }
