@@ -1,5 +1,6 @@
 //! Where a Tor keeps its state, and the file with settings that arti reads.
 
+use std::error::Error;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -36,9 +37,9 @@ impl Settings {
         }
         // Read later, so that ours are the ones that count.
         read(self.storage()?);
-        let tree = sources.load().map_err(|error| wrong(words(&error)))?;
+        let tree = sources.load().map_err(|error| wrong(plain(&error)))?;
         let read = resolve_return_results::<TorClientConfig>(&tree, &ConfigResolveOptions::default());
-        let read = read.map_err(|error| wrong(words(&error)))?;
+        let read = read.map_err(|error| wrong(plain(&error)))?;
         if let Some(key) = read.unrecognized.first() {
             return Err(wrong(format!(
                 "there is no setting {key}; known are those of arti's client, not of its program"
@@ -81,6 +82,14 @@ impl Settings {
     }
 }
 
+/// What arti says of a file, without what it says of all of them and without the picture of the line.
+fn plain(error: &dyn Error) -> String {
+    let text = words(error).replace("\"default.", "\"").replace(" in TOML source string", "");
+    let text = text.trim_start_matches("Config contents not as expected: ");
+    let text = text.trim_start_matches("Couldn't load configuration: ");
+    text.split("; ").filter(|part| !part.contains('|')).collect::<Vec<_>>().join("; ")
+}
+
 /// A path as a TOML string.
 fn quoted(path: &Path) -> Option<String> {
     let mut text = String::from("\"");
@@ -114,9 +123,12 @@ mod tests {
     #[test]
     fn settings_when_wrong_are_told_with_file_and_place() {
         for (text, want) in [
-            ("[tor_network\n", "line 1"),
+            ("[tor_network\n", "TOML parse error at line 1, column 13; invalid table header; expected"),
             ("a = 1\na = 2\n", "line 2"),
-            ("[path_rules]\nipv4_subnet_family_prefix = \"wide\"\n", "path_rules.ipv4_subnet_family_prefix"),
+            (
+                "[path_rules]\nipv4_subnet_family_prefix = \"wide\"\n",
+                "for key \"path_rules.ipv4_subnet_family_prefix\"",
+            ),
             ("[path_rules]\nipv4_subnet_family = 1\n", "there is no setting path_rules.ipv4_subnet_family;"),
             ("[proxy]\nsocks_listen = 9050\n", "there is no setting proxy"),
             ("[[tor_network.fallback_caches]]\norports = [\"x\"]\n", "orports"),
