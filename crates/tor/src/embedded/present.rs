@@ -93,10 +93,11 @@ impl Listener for Onion {
         Box::pin(async {
             match self.service.accept().await {
                 Some(stream) => Ok(Accepted::other(stream, conn_info(&self.host, self.port))),
-                None => Err(io::Error::new(
-                    io::ErrorKind::BrokenPipe,
-                    "the Tor inside the process has ended the service",
-                )),
+                None => {
+                    let problem = self.service.status().borrow().problem.clone().unwrap_or_default();
+                    let why = format!("the Tor inside the process has ended the service: {problem}");
+                    Err(io::Error::new(io::ErrorKind::BrokenPipe, why))
+                }
             }
         })
     }
