@@ -50,6 +50,9 @@ const RETRY: Duration = Duration::from_millis(100);
 /// After this time without success something is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a service is at then.
+const OCCUPIED: &str = "waiting for another service with the same key to end";
+
 /// The address of the onion service with this key, ending in `.onion`. The key is an expanded one: the clamped scalar,
 /// then the prefix for hashes, as after `ED25519-V3:` in key files of Tor.
 pub fn onion_address(key: &[u8; 64]) -> String {
@@ -201,6 +204,11 @@ impl Start {
             if let Some(started) = self.attempt()? {
                 return Ok(started);
             }
+            status.send_if_modified(|status| {
+                let changed = status.text != OCCUPIED;
+                OCCUPIED.clone_into(&mut status.text);
+                changed
+            });
             if !told && begin.elapsed() > PATIENCE {
                 told = true;
                 let problem = "another service with the same key is running";
