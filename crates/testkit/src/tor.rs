@@ -7,7 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bi
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use transom_base::Stream;
+use transom_base::{BoxFuture, Stream};
+use transom_endpoint::Listener;
+
+use crate::{MemoryConnector, memory_listener};
 
 /// What is done with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Answer {
     Say(Vec<String>),
     /// These bytes are sent as they are.
     Bytes(Vec<u8>),
+    /// These bytes are sent, then the connection ends.
+    Last(Vec<u8>),
     /// The connection ends.
     Cut,
     /// Nothing is ever said.
@@ -32,10 +37,11 @@ impl Answer {
 }
 
 type Answers = dyn Fn(&str) -> Answer + Send + Sync;
+type Serve = Box<dyn Fn(Box<dyn Stream>) -> BoxFuture<'static, ()> + Send>;
 
-/// A control port on 127.0.0.1.
+/// A control port on 127.0.0.1, or in memory.
 pub struct FakeControlPort {
-    /// Where it listens.
+    /// Where it listens; in memory it says nothing.
     pub addr: SocketAddr,
     heard: watch::Receiver<Vec<String>>,
     said: broadcast::Sender<Option<String>>,
@@ -58,25 +64,53 @@ impl FakeControlPort {
         Self::on(TcpListener::bind(addr).await.unwrap(), address, answers)
     }
 
+    /// The same without a socket, for paused time, and what connects to it. A connector cannot know that it has ended.
+    pub fn in_memory(
+        address: &str,
+        answers: impl Fn(&str) -> Answer + Send + Sync + 'static,
+    ) -> (Self, MemoryConnector) {
+        let (mut listener, connector) = memory_listener();
+        let (mut port, serve) = Self::new(address, answers);
+        port.task = tokio::spawn(async move {
+            let mut serving = tokio::task::JoinSet::new();
+            while let Ok(accepted) = listener.accept().await {
+                serving.spawn(serve(accepted.into_connection().io));
+            }
+        });
+        (port, connector)
+    }
+
     fn on(
         listener: TcpListener,
         address: &str,
         answers: impl Fn(&str) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let (note, heard) = watch::channel(Vec::new());
-        let (said, _) = broadcast::channel(64);
-        let (note, answers): (_, Arc<Answers>) = (Arc::new(note), Arc::new(answers));
-        let (address, events) = (address.trim_end_matches(".onion").to_owned(), said.clone());
-        let addr = listener.local_addr().unwrap();
-        let task = tokio::spawn(async move {
+        let (mut port, serve) = Self::new(address, answers);
+        port.addr = listener.local_addr().unwrap();
+        port.task = tokio::spawn(async move {
             let mut serving = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (note, answers) = (note.clone(), answers.clone());
-                let (address, events) = (address.clone(), events.subscribe());
-                serving.spawn(async move { control(stream, &note, &*answers, &address, events).await });
+                serving.spawn(serve(Box::new(stream)));
             }
         });
-        FakeControlPort { addr, heard, said, task }
+        port
+    }
+
+    /// One that takes no connections yet, and what serves one.
+    fn new(address: &str, answers: impl Fn(&str) -> Answer + Send + Sync + 'static) -> (Self, Serve) {
+        let (note, heard) = watch::channel(Vec::new());
+        let (said, _) = broadcast::channel(4096);
+        let (note, answers): (_, Arc<Answers>) = (Arc::new(note), Arc::new(answers));
+        let (address, events) = (address.trim_end_matches(".onion").to_owned(), said.clone());
+        let serve: Serve = Box::new(move |stream| {
+            let (note, answers) = (note.clone(), answers.clone());
+            let (address, events) = (address.clone(), events.subscribe());
+            Box::pin(async move {
+                control(stream, &note, &*answers, &address, events).await;
+            })
+        });
+        let addr = SocketAddr::from(([0, 0, 0, 0], 0));
+        (FakeControlPort { addr, heard, said, task: tokio::spawn(std::future::ready(())) }, serve)
     }
 
     /// All commands so far, of all connections.
@@ -124,7 +158,7 @@ impl FakeControlPort {
 }
 
 async fn control(
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     note: &watch::Sender<Vec<String>>,
     answers: &Answers,
     address: &str,
@@ -154,6 +188,10 @@ async fn control(
                         stream.write_all(text.as_bytes()).await.ok()?;
                     }
                     Answer::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
+                    Answer::Last(bytes) => {
+                        stream.write_all(&bytes).await.ok()?;
+                        return None;
+                    }
                     Answer::Cut => return None,
                     Answer::Usual | Answer::Nothing => {}
                 }

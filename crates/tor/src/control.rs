@@ -9,4 +9,5 @@ mod reply;
 
 pub use authenticate::Credentials;
 pub use port::{ControlError, ControlPort, NewService};
+pub(crate) use reply::shown;
 pub use reply::{Keywords, Nonsense, Replies, Reply};

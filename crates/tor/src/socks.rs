@@ -73,14 +73,11 @@ impl SocksConnector {
     }
 
     async fn ask(&self, io: &mut dyn Stream) -> io::Result<()> {
-        io.write_all(&codec::GREETING).await?;
-        io.flush().await?;
+        write(io, &codec::GREETING).await?;
         codec::method(read(io).await?)?;
-        io.write_all(&codec::login("transom", &self.isolation)).await?;
-        io.flush().await?;
+        write(io, &codec::login("transom", &self.isolation)).await?;
         codec::logged_in(read(io).await?)?;
-        io.write_all(&Request { host: &self.host, port: self.port }.encode()).await?;
-        io.flush().await?;
+        write(io, &Request { host: &self.host, port: self.port }.encode()).await?;
         let [version, reply, _, kind] = read::<4>(io).await?;
         codec::reply(version, reply)?;
         // The address that the other end is bound to, which Tor leaves empty.
@@ -102,9 +99,16 @@ async fn read<const N: usize>(io: &mut dyn Stream) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
+async fn write(io: &mut dyn Stream, bytes: &[u8]) -> io::Result<()> {
+    io.write_all(bytes).await.map_err(cut)?;
+    io.flush().await.map_err(cut)
+}
+
 fn cut(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), Refusal::Cut),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            Refusal::Cut.into()
+        }
         _ => error,
     }
 }

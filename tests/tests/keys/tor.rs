@@ -112,8 +112,9 @@ async fn private_key_file_when_absent_is_made_and_when_unusable_refused_with_its
 
 #[tokio::test]
 async fn control_password_when_written_is_shown_to_a_port_that_wants_one() {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     for (written, shown) in
-        [("of \"the\" file", r#""of \"the\" file""#), ("${TOR_PASSWORD}", r#""of the environment""#)]
+        [("of \"the\" file", "of \"the\" file"), ("${TOR_PASSWORD}", "of the environment")]
     {
         let service = Service::new();
         let control = FakeControlPort::start(&service.address, |command| match command {
@@ -122,7 +123,7 @@ async fn control_password_when_written_is_shown_to_a_port_that_wants_one() {
         })
         .await;
         let _node = service.start(&control, &json!({"control_password": written})).await;
-        assert_eq!(in_time(control.command(1, "AUTHENTICATE")).await, format!("AUTHENTICATE {shown}"));
+        assert_eq!(in_time(control.command(1, "AUTHENTICATE")).await, format!("AUTHENTICATE {}", hex(shown)));
         in_time(control.command(1, "ADD_ONION")).await;
     }
 }

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use transom_config::Secret;
 use zeroize::Zeroizing;
 
-use super::port::{ControlError, hex, quoted};
+use super::port::{ControlError, hex};
 use super::reply::{Keywords, Reply};
 
 /// A cookie has this length, in bytes. Another file is none, whatever a control port says.
@@ -70,7 +70,7 @@ impl Method {
         Err(match unreadable {
             Some(error) => error,
             None if offered("HASHEDPASSWORD") => ControlError::NoPassword,
-            None => ControlError::NoMethod(methods.chars().take(200).collect()),
+            None => ControlError::NoMethod(methods),
         })
     }
 }
@@ -112,12 +112,10 @@ impl Cookie {
     }
 }
 
-/// The command that shows a password.
-pub(super) fn password(secret: &Secret) -> Zeroizing<String> {
-    Zeroizing::new(format!("AUTHENTICATE {}", quoted(secret.expose())))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+/// A nonce or hash, all of which have 32 bytes.
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<_>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let bytes: Vec<_> =
+        digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | *digit as u8)).collect();
+    (text.len() == 64).then(|| bytes.try_into().ok()).flatten()
 }

@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transom_base::{Connection, Deadline, Stream};
+use transom_config::Secret;
 use transom_endpoint::EndpointError;
 use zeroize::Zeroizing;
 
-use super::authenticate::{Credentials, Method, password};
-use super::reply::{Nonsense, Replies, Reply};
+use super::authenticate::{Credentials, Method};
+use super::reply::{Nonsense, Replies, Reply, shown};
 use crate::OnionKey;
 
 /// How long a port may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// So many events are kept while a reply is waited for; a port that sends more has lost its mind.
+/// So many events, and bytes in them, are kept while a reply is waited for; a port that sends more has lost its mind.
 const MOST_EVENTS: usize = 1000;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// Why a control port does not do what we ask for.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +51,7 @@ pub enum ControlError {
     /// The file with the cookie cannot be used.
     #[error(
         "Tor's control port wants its cookie, and {} cannot be read: {source}; let the node's user read it (CookieAuthFileGroupReadable), or set control_password",
-        .path.display()
+        shown(&path.to_string_lossy())
     )]
     Cookie {
         /// The file, as the port names it.
@@ -61,7 +63,7 @@ pub enum ControlError {
     #[error("Tor's control port wants a password: set control_password")]
     NoPassword,
     /// It wants something that we do not know.
-    #[error("Tor's control port wants to be authenticated to by {0:?}, which is not known here")]
+    #[error("Tor's control port wants to be authenticated to by \"{}\", which is not known here", shown(.0))]
     NoMethod(String),
     /// It claims to know the cookie and does not.
     #[error("what answers at the control port does not know Tor's cookie: it is not the Tor that wrote it")]
@@ -74,7 +76,7 @@ pub enum ControlError {
         "Tor has a service with this key already: another node, or another endpoint of this one, uses the same key file"
     )]
     Collision,
-    /// It refuses a command.
+    /// It refuses a command. What repeats a secret of the command is left out of what it says.
     #[error("Tor refuses {command}: {reply}")]
     Refused {
         /// The command, without what is secret about it.
@@ -118,23 +120,26 @@ impl ControlPort {
     /// # Errors
     /// What is missing, or who refuses. The connection is of no use then.
     pub async fn authenticate(&mut self, credentials: &Credentials) -> Result<Option<String>, ControlError> {
-        let info = self.command("PROTOCOLINFO", "PROTOCOLINFO 1").await?;
+        let info = self.command("PROTOCOLINFO", "PROTOCOLINFO 1", &[]).await?;
         if info.line("AUTH").is_none() {
             return Err(ControlError::Unexpected("PROTOCOLINFO tells no methods of authentication"));
         }
-        let command = match Method::choose(&info, credentials)? {
+        let proof = match Method::choose(&info, credentials)? {
             Method::SafeCookie(cookie) => {
                 let mut nonce = [0; 32];
                 getrandom::fill(&mut nonce).map_err(|error| ControlError::NoRandomness(error.to_string()))?;
                 let challenge = format!("AUTHCHALLENGE SAFECOOKIE {}", hex(&nonce));
-                let reply = self.command("AUTHCHALLENGE", &challenge).await?;
-                Zeroizing::new(format!("AUTHENTICATE {}", *cookie.proofs(&nonce, &reply)?))
+                let reply = self.command("AUTHCHALLENGE", &challenge, &[]).await?;
+                cookie.proofs(&nonce, &reply)?
             }
-            Method::Cookie(cookie) => Zeroizing::new(format!("AUTHENTICATE {}", *cookie.shown())),
-            Method::Password(secret) => password(&secret),
-            Method::Null => Zeroizing::new("AUTHENTICATE".to_owned()),
+            Method::Cookie(cookie) => cookie.shown(),
+            // In hexadecimal digits any password goes; in quotes Tor takes no line feed, whatever stands for it.
+            Method::Password(secret) => Zeroizing::new(hex(secret.expose().as_bytes())),
+            Method::Null => Zeroizing::default(),
         };
-        match self.command("AUTHENTICATE", &command).await {
+        let command = Zeroizing::new(format!("AUTHENTICATE {}", *proof));
+        let password = credentials.password.as_ref().map_or("", Secret::expose);
+        match self.command("AUTHENTICATE", command.trim_end(), &[&proof, password]).await {
             Ok(_) => {}
             Err(ControlError::Refused { reply, .. }) => return Err(ControlError::Denied(reply)),
             Err(other) => return Err(other),
@@ -148,7 +153,7 @@ impl ControlPort {
     /// # Errors
     /// When it refuses or the connection is gone.
     pub async fn set_events(&mut self, names: &str) -> Result<(), ControlError> {
-        self.command("SETEVENTS", &format!("SETEVENTS {names}")).await.map(drop)
+        self.command("SETEVENTS", &format!("SETEVENTS {names}"), &[]).await.map(drop)
     }
 
     /// Adds a service, which lasts as long as the connection. Its address without `.onion`.
@@ -156,7 +161,8 @@ impl ControlPort {
     /// # Errors
     /// When it refuses or the connection is gone.
     pub async fn add_onion(&mut self, service: &NewService<'_>) -> Result<String, ControlError> {
-        let mut command = Zeroizing::new(format!("ADD_ONION {}", *service.key.text()));
+        let key = service.key.text();
+        let mut command = Zeroizing::new(format!("ADD_ONION {}", *key));
         if !service.clients.is_empty() {
             command.push_str(" Flags=V3Auth");
         }
@@ -164,7 +170,8 @@ impl ControlPort {
         for client in service.clients {
             let _ = write!(command, " ClientAuthV3={client}");
         }
-        match self.command("ADD_ONION", &command).await {
+        let secret = key.split_once(':').map_or("", |(_, blob)| blob);
+        match self.command("ADD_ONION", &command, &[secret]).await {
             Ok(reply) => reply
                 .line("ServiceID")
                 .map(str::to_owned)
@@ -180,7 +187,7 @@ impl ControlPort {
     /// When it refuses or the connection is gone.
     pub async fn del_onion(&mut self, address: &str) -> Result<(), ControlError> {
         let name = address.trim_end_matches(".onion");
-        self.command("DEL_ONION", &format!("DEL_ONION {name}")).await.map(drop)
+        self.command("DEL_ONION", &format!("DEL_ONION {name}"), &[]).await.map(drop)
     }
 
     /// Asks for a value. None where this Tor does not know it.
@@ -188,7 +195,7 @@ impl ControlPort {
     /// # Errors
     /// When the connection is gone.
     pub async fn info(&mut self, key: &str) -> Result<Option<String>, ControlError> {
-        match self.command("GETINFO", &format!("GETINFO {key}")).await {
+        match self.command("GETINFO", &format!("GETINFO {key}"), &[]).await {
             Ok(reply) => Ok(reply.line(key).map(str::to_owned)),
             Err(ControlError::Refused { .. }) => Ok(None),
             Err(other) => Err(other),
@@ -212,18 +219,25 @@ impl ControlPort {
         }
     }
 
-    /// Sends a command and waits for its reply. `name` is what may be told of it.
-    async fn command(&mut self, name: &'static str, command: &str) -> Result<Reply, ControlError> {
+    /// Sends a command and waits for its reply. `name` is what may be told of it, `secrets` what may not.
+    async fn command(
+        &mut self,
+        name: &'static str,
+        command: &str,
+        secrets: &[&str],
+    ) -> Result<Reply, ControlError> {
         let line = Zeroizing::new(format!("{command}\r\n"));
         let answer = async {
-            self.io.write_all(line.as_bytes()).await.map_err(ControlError::Io)?;
-            self.io.flush().await.map_err(ControlError::Io)?;
+            self.io.write_all(line.as_bytes()).await.map_err(broken)?;
+            self.io.flush().await.map_err(broken)?;
+            let mut bytes = 0;
             loop {
                 let reply = self.reply().await?;
                 if !reply.is_event() {
                     return Ok(reply);
                 }
-                if self.events.len() >= MOST_EVENTS {
+                bytes += reply.lines.iter().map(String::len).sum::<usize>();
+                if self.events.len() >= MOST_EVENTS || bytes > MOST_BYTES {
                     return Err(ControlError::Flood);
                 }
                 self.events.push_back(reply);
@@ -231,7 +245,16 @@ impl ControlPort {
         };
         match Deadline::after(ANSWER).run(answer).await.unwrap_or(Err(ControlError::Late(name)))? {
             reply if reply.is_ok() => Ok(reply),
-            reply => Err(ControlError::Refused { command: name, reply }),
+            mut reply => {
+                // Whoever refuses may repeat what it was told.
+                let repeats = |secret: &&str| {
+                    !secret.is_empty() && reply.lines.iter().any(|line| line.contains(secret))
+                };
+                if secrets.iter().any(repeats) {
+                    reply.lines = vec!["(it repeats what is secret)".to_owned()];
+                }
+                Err(ControlError::Refused { command: name, reply })
+            }
         }
     }
 
@@ -245,11 +268,7 @@ impl ControlPort {
             match self.io.read(&mut bytes).await {
                 Ok(0) => return Err(ControlError::Closed),
                 Ok(read) => self.replies.push(bytes.get(..read).unwrap_or_default()),
-                // A Tor that is killed says no goodbye.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(ControlError::Closed);
-                }
-                Err(error) => return Err(ControlError::Io(error)),
+                Err(error) => return Err(broken(error)),
             }
         }
     }
@@ -261,25 +280,18 @@ impl std::fmt::Debug for ControlPort {
     }
 }
 
+fn broken(error: io::Error) -> ControlError {
+    match error.kind() {
+        // A Tor that is killed says no goodbye.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ControlError::Closed,
+        _ => ControlError::Io(error),
+    }
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     bytes.iter().for_each(|byte| {
         let _ = write!(text, "{byte:02x}");
     });
     text
-}
-
-/// A quoted string (control-spec §2.1.1), which ends no line whatever it holds.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

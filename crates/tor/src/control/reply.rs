@@ -55,9 +55,20 @@ impl Reply {
 
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Control characters of whoever answers do not reach a log.
-        write!(f, "{} {}", self.status, self.text().escape_debug())
+        write!(f, "{} {}", self.status, shown(self.text()))
     }
+}
+
+/// What somebody else says, for a log or a status: without control characters, and no more than 200 characters of it.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(200) {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    shown
 }
 
 /// Takes bytes as they come and yields replies.
@@ -324,6 +335,7 @@ mod tests {
         assert_eq!(found.line("ServiceID"), Some("abc"));
         assert_eq!(found.line("AUTH"), Some("METHODS=NULL"));
         assert_eq!(found.line("Service"), None);
-        assert_eq!(reply(551, &["a\u{1b}[31m"]).to_string(), "551 a\\u{1b}[31m");
+        assert_eq!(reply(551, &["it's \"a\"\u{1b}[31m"]).to_string(), "551 it's \"a\"\\u{1b}[31m");
+        assert_eq!(reply(551, &[&"é".repeat(1000)]).to_string(), format!("551 {}", "é".repeat(200)));
     }
 }

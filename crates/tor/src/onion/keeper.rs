@@ -13,7 +13,7 @@ use transom_endpoint::{Connector, EndpointError, EndpointStatus, Listener};
 
 use super::say;
 use crate::OnionKey;
-use crate::control::{ControlError, ControlPort, Credentials, Keywords, NewService};
+use crate::control::{ControlError, ControlPort, Credentials, Keywords, NewService, shown};
 use crate::publication::{Heard, Publication};
 use crate::target::{self, TorProcess};
 
@@ -48,8 +48,8 @@ enum Lost {
     Control(#[from] ControlError),
     #[error("{}", .0.chain())]
     Target(#[from] EndpointError),
-    #[error("Tor gave it the address {0}.onion, which is not that of its key")]
-    OtherAddress(String),
+    #[error("Tor gave it an address that is not that of its key")]
+    OtherAddress,
 }
 
 impl Keeper {
@@ -110,7 +110,7 @@ impl Keeper {
         let service = NewService { key: &self.key, port: self.port, target: &target, clients: &self.clients };
         let name = port.add_onion(&service).await?;
         if self.host.strip_suffix(".onion") != Some(name.as_str()) {
-            return Err(Lost::OtherAddress(name.chars().take(56).collect()));
+            return Err(Lost::OtherAddress);
         }
         say(&self.status, false, "being published".to_owned());
         info!("{}: Tor serves port {} and publishes it now; that can take a minute", self.host, self.port);
@@ -155,6 +155,7 @@ impl Keeper {
 
     async fn events(&self, port: &mut ControlPort) -> Result<std::convert::Infallible, ControlError> {
         let mut publication = Publication::new(self.host.trim_end_matches(".onion"));
+        let mut so_far = "being published".to_owned();
         let began = Instant::now();
         let mut asked = began;
         loop {
@@ -164,11 +165,8 @@ impl Keeper {
                 asked = Instant::now();
                 let tor = bootstrapping(port).await?;
                 if !publication.is_published() {
-                    say(
-                        &self.status,
-                        false,
-                        tor.map_or("being published".to_owned(), |tor| format!("being published; {tor}")),
-                    );
+                    let text = tor.map_or(so_far.clone(), |tor| format!("{so_far}; {tor}"));
+                    say(&self.status, false, text);
                 }
                 continue;
             };
@@ -181,9 +179,9 @@ impl Keeper {
                     );
                 }
                 Heard::Refused(reason) => {
-                    let text = format!("no directory took its descriptor yet: {}", reason.escape_debug());
-                    warn!("{}: {text}", self.host);
-                    say(&self.status, false, text);
+                    so_far = format!("no directory took its descriptor yet: {reason}");
+                    warn!("{}: {so_far}", self.host);
+                    say(&self.status, false, so_far.clone());
                 }
                 Heard::Nothing => {}
             }
@@ -203,7 +201,7 @@ impl Keeper {
 /// How far Tor itself is, where it is not ready.
 async fn bootstrapping(port: &mut ControlPort) -> Result<Option<String>, ControlError> {
     let Some(phase) = port.info("status/bootstrap-phase").await? else { return Ok(None) };
-    let value = |name| Keywords::text(&phase, name).map(|text| text.escape_debug().to_string());
+    let value = |name| Keywords::text(&phase, name).map(|text| shown(&text));
     let percent = value("PROGRESS").unwrap_or_default();
     if percent == "100" {
         return Ok(None);
