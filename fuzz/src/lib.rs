@@ -15,6 +15,7 @@ pub mod demux;
 pub mod endpoint;
 pub mod rawsocket;
 pub mod tls;
+pub mod tor;
 pub mod wamp;
 pub mod websocket;
 
@@ -33,6 +34,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket_handshake", rawsocket::handshake),
     ("sniff", demux::sniff),
     ("tls_certificate", tls::certificate),
+    ("tor_control", tor::control),
     ("wamp_batch", wamp::batch),
     ("wamp_message", wamp::message),
     ("wamp_payload", wamp::payload),
