@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tor_hsservice::RunningOnionService;
 use tor_hsservice::status::{OnionServiceStatus, Problem, State};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::error::words;
 
@@ -66,7 +66,7 @@ pub(crate) async fn changes(
         let now = ServiceStatus::from(&now);
         let before = status.send_replace(now.clone());
         if now.reachable != before.reachable {
-            info!("onion service {address}: {}", now.text);
+            debug!("onion service {address}: {}", now.text);
         }
         if let Some(problem) = now.problem.filter(|_| !now.reachable)
             && before.problem.as_ref() != Some(&problem)
