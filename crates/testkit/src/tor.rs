@@ -99,7 +99,7 @@ impl FakeControlPort {
     /// One that takes no connections yet, and what serves one.
     fn new(address: &str, answers: impl Fn(&str) -> Answer + Send + Sync + 'static) -> (Self, Serve) {
         let (note, heard) = watch::channel(Vec::new());
-        let (said, _) = broadcast::channel(4096);
+        let (said, _) = broadcast::channel(64);
         let (note, answers): (_, Arc<Answers>) = (Arc::new(note), Arc::new(answers));
         let (address, events) = (address.trim_end_matches(".onion").to_owned(), said.clone());
         let serve: Serve = Box::new(move |stream| {

@@ -54,9 +54,8 @@ async fn connections_when_accepted_are_of_the_service_and_of_nobody() {
         let target = service.control.commands().iter().rfind(|command| command.starts_with("ADD")).cloned();
         let target = target.unwrap().split_once("Port=80,").unwrap().1.to_owned();
         Box::new(listener).close().await;
-        match target.strip_prefix("unix:") {
-            Some(path) => assert!(!std::path::Path::new(path).parent().unwrap().exists()),
-            None => assert!(tokio::net::TcpStream::connect(&target).await.is_err()),
+        if let Some(path) = target.strip_prefix("unix:") {
+            assert!(!std::path::Path::new(path).parent().unwrap().exists());
         }
     }
 }

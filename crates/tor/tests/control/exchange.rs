@@ -15,7 +15,7 @@ fn but(begin: &'static str, answer: Answer) -> impl Fn(&Tor, &str) -> Answer + S
     move |tor, command| if command.starts_with(begin) { answer.clone() } else { tor.answer(command) }
 }
 
-/// What the question how far Tor is begins with, which is asked while the service is not published.
+/// How Tor is asked how far it is itself, while the service is not published.
 const PHASE: &str = "GETINFO status/bootstrap-phase";
 
 /// A Tor that publishes nothing, so that it is asked, and answers this then.
