@@ -12,7 +12,7 @@ Environment:
   RS="ENDPOINT ..."    more RawSocket endpoints, as RS_ENDPOINT; a client that has no Unix sockets skips unix:/PATH
   CAFILE=PEM_FILE      the authorities that clients trust for wss:// (default: those of the system); swampyer skips wss://,
                        wamp_async does not verify
-  INSTALL_ONLY=1       installs the clients and ends
+  INSTALL_ONLY=1       installs the clients and ends; =python only those in Python
   ONLY="autobahn_python autobahn_twisted autobahn_js wampy_js xconn swampyer wamp_async"   picks clients
   SERIALIZERS="json msgpack cbor"   picks serializers        VERBOSE=1   prints every check
 The realm must let an anonymous session call, register, publish and subscribe under com.example.; for the full profile
@@ -55,7 +55,7 @@ need_rs() {
   R=$CACHE/wamp-rs/debug/rust_wamp_async
   CARGO_TARGET_DIR=$CACHE/wamp-rs cargo build -q --locked --manifest-path "$HERE/clients/rust_wamp_async/Cargo.toml"
 }
-if [ -n "${INSTALL_ONLY:-}" ]; then need_py && need_js && need_rs; exit; fi
+case ${INSTALL_ONLY:-} in '') ;; python) need_py; exit ;; *) need_py && need_js && need_rs; exit ;; esac
 go() {  # [TRIES=N] go LABEL COMMAND...
   local label=$1; shift
   local line p f try

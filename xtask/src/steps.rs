@@ -27,6 +27,7 @@ const STEPS: &[(&str, Run)] = &[
     ("logins", |ws, background| background.clients().and_then(|()| suites::logins(ws))),
     ("validation", |ws, _| suites::validation(ws)),
     ("protocols", |ws, _| suites::protocols(ws)),
+    ("tor", |ws, background| background.clients().and_then(|()| suites::tor::step(ws))),
     ("fuzz", |ws, _| fuzz::smoke(ws)),
     ("deny", deny),
 ];

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod node;
+pub(crate) mod tor;
 
 use crate::run::{Cmd, Stop, failed, folder};
 use crate::tools::suites_cache;
@@ -35,7 +36,8 @@ pub(crate) fn all(ws: &Workspace) -> Result<(), Stop> {
     clients(ws)?;
     logins(ws)?;
     validation(ws)?;
-    protocols(ws)
+    protocols(ws)?;
+    tor::suite(ws)
 }
 
 /// Real client libraries, unmodified, in three languages: as they are, and over TLS.

@@ -6,6 +6,8 @@
 
 use crate::run::{Cmd, Stop, failed, folder, installed};
 use crate::workspace::Workspace;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
@@ -72,6 +74,7 @@ pub(crate) fn system(ws: &Workspace) -> Result<(), Stop> {
         (Path::new("/usr/sbin/haproxy").is_file(), &["haproxy"]),
         (installed("systemd-socket-activate"), &["systemd"]),
         (installed("slowhttptest"), &["slowhttptest"]),
+        (tor_there(), &["tor"]),
     ] {
         if !there {
             packages.extend(names);
@@ -86,9 +89,40 @@ pub(crate) fn system(ws: &Workspace) -> Result<(), Stop> {
         Cmd::new("apt-get").args(["update", "-q"]).logged(&log)?;
         let install = ["install", "-q", "-y", "--no-install-recommends"];
         let apt = Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(install).args(&packages);
+        let quiet = NoServices::new();
         apt.logged(&log)?;
+        drop(quiet);
     }
     browser_modules(ws)
+}
+
+/// The private network of the step `tor` needs both.
+fn tor_there() -> bool {
+    installed("tor-gencert") && (installed("tor") || Path::new("/usr/sbin/tor").is_file())
+}
+
+/// As long as it lives Debian starts no service of a package that it installs: a Tor of the system would look for the public
+/// network.
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn new() -> Self {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        let text = "#!/bin/sh\nexit 101\n";
+        let mut options = std::fs::OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o755).open(policy);
+        // What is there already is the machine's own policy.
+        let written = made.and_then(|mut file| file.write_all(text.as_bytes()));
+        Self(written.is_ok().then_some(policy))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0 {
+            let _ = std::fs::remove_file(policy);
+        }
+    }
 }
 
 /// The environment by which the browser test finds Chromium and its driver; empty when they are not installed.
