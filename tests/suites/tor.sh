@@ -2,7 +2,7 @@
 # Tor endpoints of a node on a private Tor network on loopback: tor-testnet/ makes the network, tor/ has the checks.
 usage() { cat <<'U'
 usage: tor.sh TRANSOM [PART ...]
-  TRANSOM   the program, built with the feature embedded-tor
+  TRANSOM   the program, built with the feature embedded-tor, or else EMBEDDED=0
   PART      runs only these: services connecting keys authorized pipes exits restarts no_network tor_killed
 Environment:
   PATIENCE=SECONDS  how long each wait may take (60)      LIMIT=SECONDS  how long all of it may take (600)

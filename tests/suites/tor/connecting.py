@@ -8,11 +8,14 @@ import subprocess
 import time
 
 import onion
+import services
 import wamp
-from rig import Failed, Node, median, say, testnet, universal, until
-from services import found, onion_endpoint
+from rig import EMBEDDED, Failed, Node, median, say, testnet, universal, until
+from services import BOTH, found, onion_endpoint
 
-CLIENTS = ["tor_socks_port", "tor_socks_endpoint", "embedded"]
+CLIENTS = ["tor_socks_port", "tor_socks_endpoint"] + ["embedded"] * EMBEDDED
+# One of each kind.
+KINDS = [client for client in CLIENTS if client != "tor_socks_endpoint"]
 
 
 def tor_endpoint(g, client, host, port=80, **more):
@@ -44,7 +47,7 @@ async def pairings(g):
             label = "%s service, %s client, %s" % (way, client, kind)
             with g.part(label):
                 await commands(g, label, g.services[way], client, kind)
-    await asyncio.gather(*(one(way, client, kind) for way in ("unix", "embedded") for client in CLIENTS
+    await asyncio.gather(*(one(way, client, kind) for way in BOTH for client in CLIENTS
                            for kind in ("websocket", "rawsocket")))
 
 
@@ -103,7 +106,7 @@ async def pipes(g):
     """`endpoint pipe`: a local port as an onion service, and an onion service as a local port."""
     echo = testnet.EchoServer()
     target = json.dumps({"type": "tcp", "host": "127.0.0.1", "port": echo.port})
-    for way, client in (("unix", "tor_socks_port"), ("embedded", "embedded")):
+    for way, client in zip(BOTH, KINDS):
         with g.part("%s: pipe" % way):
             folder = g.transom.fresh("pipe")
             listening = json.dumps(onion_endpoint(g.net, way))
@@ -198,7 +201,7 @@ async def exits(g):
     server = await asyncio.start_server(goodbye, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     tls = {"hostname": "localhost", "ca_certificates": [os.path.join(folder, "cert.pem")]}
-    for client in ("tor_socks_port", "embedded"):
+    for client in KINDS:
         with g.part("%s: TLS through an exit" % client):
             endpoint = json.dumps(tor_endpoint(g, client, "127.0.0.1", port, tls=tls))
             code, out, err = await g.transom.run("endpoint", "connect", endpoint, "--format", "json", *inside(g, client))
@@ -208,9 +211,9 @@ async def exits(g):
 
     reached = g.services["unix"].host
     nobody = onion_of_nobody()
-    for client in ("tor_socks_port", "embedded"):
+    for client in KINDS:
         for what, host, to, codes, words in [
-                ("onion service that is not there", nobody, 80, (5,), r"descriptor|no such|not (?:found|known|there|online)|unreachable|unknown|cannot be reached"),
+                ("onion service that is not there", nobody, 80, (5,), r"does not exist|not published|descriptor"),
                 ("address with a typing error", nobody[:20] + "x" + nobody[21:], 80, (1, 3, 5, 9), r"address|general failure|refused|fail"),
                 ("port that is not mapped", reached, 81, (4,), r"refused|port"),
                 ("closed port behind an exit", "127.0.0.1", port, (4, 5, 9), r"refused|fail|exit|clos")]:
@@ -220,7 +223,7 @@ async def exits(g):
                 said = (out + err).strip()
                 g.check("%s: %s has exit code %s" % (client, what, "/".join(map(str, codes))), code in codes, "%d: %s" % (code, said))
                 g.check("%s: %s is told" % (client, what), re.search(words, said, re.I) and "panicked" not in said, said)
-                say("%s: %s" % (client, said.splitlines()[-1] if said else ""))
+                say("%s: %s" % (client, next((line.strip() for line in said.splitlines() if "failed" in line), said)))
 
 
 def onion_of_nobody():
@@ -236,10 +239,10 @@ def onion_of_nobody():
 async def authorized(g):
     """Only clients with a key find a service with `client_auth`."""
     public, secret = onion.client_pair()
-    for way in ("unix", "embedded"):
+    for way in BOTH:
         with g.part("%s: client authorization" % way):
             node = Node(g.transom, "private", [universal(onion_endpoint(g.net, way, client_auth=[public]))],
-                        __import__("services").inside(g.net) if way == "embedded" else None)
+                        services.inside(g.net) if way == "embedded" else None)
             await node.start()
             host = onion.address(node.path("onion.key"))
             with g.net.control() as control:

@@ -1,18 +1,18 @@
 """Key files that must not be used, and a Tor that is not there."""
-import asyncio
 import os
 import re
 import socket
 import stat
 
+import onion
 import wamp
-from rig import Failed, Node, say, universal, until
-from services import found, has, inside, onion_endpoint
+from rig import EMBEDDED, Node, say, universal, until
+from services import BOTH, found, inside, onion_endpoint
 
 
 async def keys(g):
     """Key files: who may read them, and what is in them."""
-    for way in ("unix", "embedded"):
+    for way in BOTH:
         key = g.services[way].key
         facts = os.stat(key)
         g.check("%s: key file is private" % way, stat.S_IMODE(facts.st_mode) == 0o600, oct(facts.st_mode))
@@ -21,7 +21,7 @@ async def keys(g):
     for what, text, mode in [
             ("readable by others", good, 0o644), ("empty", "", 0o600), ("cut short", good[:60], 0o600),
             ("damaged", good[:40] + "*" + good[41:], 0o600), ("of version 2", "RSA1024:" + "A" * 88, 0o600)]:
-        for way in ("unix", "embedded"):
+        for way in BOTH:
             with g.part("%s: key file %s" % (way, what)):
                 await refused(g, way, what, text, mode)
 
@@ -45,12 +45,12 @@ async def tor_killed(g):
     service = g.services["unix"]
     host, node = service.host, service.node
     pid, cookie = node.child.pid, open(g.net.env["cookie_file"], "rb").read()
+    before = await state_of(node, host)
     g.net.halt()
 
     async def noticed():
-        mine = [t for t in (await node.status())["transports"] if any(host in bound for bound in t["bound"])]
-        return mine and mine[0].get("state") != g.published and mine[0].get("state")
-    g.published = None
+        state = await state_of(node, host)
+        return state != before and state
     late = Node(g.transom, "late", [universal(onion_endpoint(g.net, way, way + ".key")) for way in ("unix", "tcp")])
     await late.start()
     session = await wamp.join(late.local(), "rawsocket")
@@ -65,15 +65,22 @@ async def tor_killed(g):
     g.check("the control cookie has changed", open(g.net.env["cookie_file"], "rb").read() != cookie)
     with await found(g, host):
         g.check("after Tor has come back the service is back on its address", node.child.poll() is None and node.child.pid == pid)
-    from onion import address
     for way in ("unix", "tcp"):
-        with await found(g, address(late.path(way + ".key"))):
+        with await found(g, onion.address(late.path(way + ".key"))):
             g.check("a node started without Tor has its service once Tor is there (%s)" % way, True)
     await late.end()
 
 
+async def state_of(node, host):
+    """How far the node says that a service is."""
+    mine = [t for t in (await node.status())["transports"] if any(host in bound for bound in t["bound"])]
+    return mine[0].get("state") if mine else None
+
+
 async def no_network(g):
     """The Tor inside a node cannot find the network."""
+    if not EMBEDDED:
+        return
     # Where nobody listens: the port was ours a moment ago.
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -14,6 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REALM = "realm1"
 # Seconds. Twenty times what it takes on an idle machine, so that a busy one passes, too.
 PATIENCE = float(os.environ.get("PATIENCE", "60"))
+# Whether the program has a Tor inside.
+EMBEDDED = os.environ.get("EMBEDDED", "1") != "0"
 
 
 def _testnet():
@@ -289,7 +291,7 @@ class Node:
 
 def universal(endpoint):
     return {"type": "universal", "endpoint": endpoint, "rawsocket": {}, "websocket": {},
-            "web": {"paths": {"/": {"type": "nodeinfo"}}}}
+            "web": {"paths": {"/": {"type": "nodeinfo", "console": True}}}}
 
 
 def median(values):

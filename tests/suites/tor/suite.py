@@ -5,7 +5,8 @@ usage: suite.py TRANSOM ENV_JSON [PART ...]
 TRANSOM   the program, built with the feature embedded-tor
 ENV_JSON  what tor-testnet says of its network
 PART      services connecting keys authorized restarts pipes exits no_network tor_killed (default: all)
-Environment: PATIENCE=SECONDS for each wait (60); VERBOSE=1 shows where a check was ended; KEEP=1 keeps the nodes' folders
+Environment: PATIENCE=SECONDS for each wait (60); VERBOSE=1 shows where a check was ended; KEEP=1 keeps the nodes' folders;
+EMBEDDED=0 leaves out what needs a Tor inside the program
 Prints a line per check, indented ones with figures that are not judged, and 'N passed, N failed' last.
 """
 import asyncio
