@@ -20,6 +20,8 @@ def address(key_file):
 
 def client_pair():
     """A client's keys: what a service's `client_auth` wants, and what a control port wants."""
-    secret = os.urandom(32)
-    public = nacl.bindings.crypto_scalarmult_base(secret)
+    secret = bytearray(os.urandom(32))
+    # tor takes the bits as they are (RFC 7748, section 5, is what makes a secret of any 32 bytes).
+    secret[0], secret[31] = secret[0] & 248, secret[31] & 127 | 64
+    public = nacl.bindings.crypto_scalarmult_base(bytes(secret))
     return base64.b32encode(public).decode().rstrip("="), "x25519:" + base64.b64encode(secret).decode()
