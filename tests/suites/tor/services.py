@@ -63,9 +63,13 @@ async def started(g):
         say("%s: %.0f MiB resident, after a connection" % (node.name, node.memory()))
 
 
-async def found(g, host, port=80):
+async def found(g, host, port=80, key=None):
     """A connection to a service that may be young: who asks too early is told to ask again later, by its own Tor."""
     async def attempt():
+        if key:
+            # Each time: Tor may have dropped it with the rest that was to be forgotten.
+            with g.net.control() as control:
+                control.command("ONION_CLIENT_AUTH_ADD %s %s" % (host.removesuffix(".onion"), key))
         try:
             return await asyncio.to_thread(testnet.socks5, g.net.socks_port, host, port, 30.0)
         except OSError:
