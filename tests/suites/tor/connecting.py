@@ -99,7 +99,10 @@ async def known(session, what, uri, command):
         if command.child.returncode is not None:
             raise RuntimeError("%s ended: %s" % (command.name, " | ".join(command.errors[-3:])))
         return await session.call("wamp.%s.lookup" % what, uri)
-    await until("%s of %s" % (what, uri), there)
+    try:
+        await until("%s of %s" % (what, uri), there)
+    except Failed as e:
+        raise Failed("%s; the command says: %s" % (e, " | ".join(command.errors[-3:])))
 
 
 async def pipes(g):
