@@ -2,10 +2,15 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arti_client::{DangerouslyIntoTorAddr, ErrorKind, HasKind, IntoTorAddr, IsolationToken, StreamPrefs};
-use tokio::time::sleep;
+use arti_client::{
+    DangerouslyIntoTorAddr, ErrorKind, HasKind, IntoTorAddr, IsolationToken, StreamPrefs, TorAddr,
+};
+use futures_util::future::{Either, select};
+use tokio::time::{sleep, timeout};
 use transom_base::Stream;
 
 use crate::Tor;
@@ -18,14 +23,33 @@ const TRIES: u32 = 4;
 /// Between two of them.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// After this time without a stream there is a second attempt beside the first, on circuits of its own. What the first waits
+/// for may never come, as an onion service that did not hear of the meeting, and until arti gives it up, which takes minutes,
+/// all further streams of the same isolation wait for the same.
+const SECOND_ATTEMPT: Duration = Duration::from_secs(12);
+
 /// Who a stream is for: streams of different isolations never share a circuit. Clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Isolation(IsolationToken);
+pub struct Isolation(Arc<Mutex<IsolationToken>>);
 
 impl Isolation {
     /// One that is different from all others.
     pub fn new() -> Self {
-        Isolation(IsolationToken::new())
+        Isolation(Arc::new(Mutex::new(IsolationToken::new())))
+    }
+
+    /// What keeps its circuits apart at present.
+    fn token(&self) -> IsolationToken {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What keeps them apart from now on, instead of `before`: the circuits so far are not used for new streams.
+    fn renew(&self, before: IsolationToken) -> IsolationToken {
+        let mut token = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *token == before {
+            *token = IsolationToken::new();
+        }
+        *token
     }
 }
 
@@ -54,8 +78,26 @@ impl Tor {
             Err(_) => (host, port).into_tor_addr(),
         };
         let target = target.map_err(|error| ConnectError::new(error.kind(), &error))?;
+        let token = isolation.token();
+        let mut first = pin!(self.attempts(&target, token));
+        if let Ok(done) = timeout(SECOND_ATTEMPT, &mut first).await {
+            return done;
+        }
+        let second = pin!(self.attempts(&target, isolation.renew(token)));
+        match select(first, second).await {
+            Either::Left((Ok(stream), _)) | Either::Right((Ok(stream), _)) => Ok(stream),
+            Either::Left((Err(_), second)) => second.await,
+            Either::Right((Err(_), first)) => first.await,
+        }
+    }
+
+    async fn attempts(
+        &self,
+        target: &TorAddr,
+        token: IsolationToken,
+    ) -> Result<Box<dyn Stream>, ConnectError> {
         let mut prefs = StreamPrefs::new();
-        prefs.set_isolation(isolation.0);
+        prefs.set_isolation(token);
         let mut tries = TRIES;
         loop {
             tries -= 1;
@@ -150,5 +192,19 @@ fn meaning(kind: ErrorKind) -> (io::ErrorKind, &'static str) {
         | Tor::NoPath
         | Tor::ClockSkew => (NetworkUnreachable, "the Tor network cannot be used yet"),
         _ => (Other, "Tor could not open the stream"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn isolation_when_renewed_is_another_for_all_who_waited() {
+        let (one, other) = (Isolation::new(), Isolation::new());
+        let before = one.token();
+        assert!(before == one.clone().token() && before != other.token());
+        let renewed = one.renew(before);
+        assert!(renewed != before && renewed == one.renew(before) && renewed == one.clone().token());
     }
 }
