@@ -23,7 +23,6 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-#[cfg(any(test, feature = "embedded"))]
 /// Whole bytes; bits beyond them are dropped. None when it holds something else than base32.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 5 / 8);

@@ -56,9 +56,10 @@ impl EmbeddedTor {
     /// Connects to one target, on circuits of its own.
     ///
     /// # Errors
-    /// None here: that this Tor cannot be started is told by connecting.
+    /// The host is none that Tor can be asked for. That this Tor cannot be started is told by connecting.
     #[cfg(feature = "embedded")]
     pub fn connector(&self, config: &TorConnectConfig) -> Result<Arc<dyn Connector>, EndpointError> {
+        crate::host::check(config)?;
         Ok(Arc::new(present::Through::new(self.shared.clone(), config)))
     }
 

@@ -213,7 +213,7 @@ impl fmt::Debug for OnionKey {
 }
 
 /// The address of a public key (rend-spec-v3 §6).
-fn address_of(public: &[u8; 32]) -> String {
+pub(crate) fn address_of(public: &[u8; 32]) -> String {
     let mut hash = Sha3_256::new_with_prefix(b".onion checksum");
     hash.update(public);
     hash.update([VERSION]);

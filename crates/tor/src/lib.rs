@@ -9,6 +9,7 @@
 mod base32;
 pub mod control;
 mod embedded;
+mod host;
 mod key;
 mod onion;
 mod publication;

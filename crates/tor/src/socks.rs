@@ -13,6 +13,7 @@ use transom_base::{Address, BoxFuture, Connection, Deadline, ErrorKind, Stream};
 use transom_config::TorConnectConfig;
 use transom_endpoint::{Connector, EndpointError};
 
+use crate::host;
 use codec::{Refusal, Request};
 
 /// Connects to one target through a SOCKS port. Its connections share circuits among each other, and with nobody else.
@@ -29,12 +30,9 @@ impl SocksConnector {
     /// To the target that is configured, through the SOCKS port that `proxy` connects to.
     ///
     /// # Errors
-    /// The system has no randomness, or SOCKS cannot name the target.
+    /// The system has no randomness, or the host is none that Tor can be asked for.
     pub fn new(config: &TorConnectConfig, proxy: Arc<dyn Connector>) -> Result<Self, EndpointError> {
-        if config.host.is_empty() || config.host.len() > 255 {
-            let (value, allowed) = (format!("{} bytes long", config.host.len()), "1 to 255 bytes long");
-            return Err(EndpointError::OutOfRange { option: "host", value, allowed });
-        }
+        host::check(config)?;
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| EndpointError::Other {
             what: "keeping streams apart".to_owned(),

@@ -13,6 +13,9 @@ use transom_endpoint::{ConnectFailure, Connector, EndpointError};
 use transom_testkit::{ScriptedStream, Step, memory_listener};
 use transom_tor::SocksConnector;
 
+/// The address of an onion service.
+const SERVICE: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion";
+
 /// Says the same to everybody, and notes what it hears.
 struct Port {
     script: Vec<Vec<u8>>,
@@ -62,7 +65,7 @@ fn to(host: &str, port: &Arc<Port>) -> SocksConnector {
 
 /// What comes of this script, after which the port ends.
 async fn after(script: &[&[u8]]) -> Result<Connection, EndpointError> {
-    to("service.onion", &Port::new(script, true)).connect(Deadline::NEVER).await
+    to(SERVICE, &Port::new(script, true)).connect(Deadline::NEVER).await
 }
 
 async fn error_after(script: &[&[u8]]) -> EndpointError {
@@ -100,7 +103,7 @@ async fn every_refusal_is_told_in_words_and_has_its_reason_and_kind() {
             let error = error_after(&[METHOD, LOGIN, &[5, code], rest]).await;
             assert_eq!((error.connect_failure(), error.kind()), (Some(failure), kind), "{code:#x}");
             let text = error.chain();
-            assert!(text.starts_with("connecting to tor:service.onion:80: "), "{text}");
+            assert!(text.starts_with(&format!("connecting to tor:{SERVICE}:80: ")), "{text}");
             let unknown = matches!(code, 0x09 | 0x7f | 0xf8 | 0xff);
             assert_eq!(text.contains(&format!("the unknown code {code:#04x}")), unknown, "{text}");
             words.insert(text);
@@ -118,10 +121,11 @@ async fn exchange_when_cut_after_any_byte_is_told_and_bytes_behind_it_are_not_lo
         let all = [METHOD, LOGIN, answer].concat();
         for cut in 0..all.len() {
             let error = error_after(&[&all[..cut]]).await;
-            let text = "connecting to tor:service.onion:80: Tor closed the connection before it answered";
+            let text =
+                format!("connecting to tor:{SERVICE}:80: Tor closed the connection before it answered");
             assert_eq!(
                 (error.chain().as_str(), error.connect_failure()),
-                (text, Some(ConnectFailure::Other)),
+                (text.as_str(), Some(ConnectFailure::Other)),
                 "{cut}"
             );
             // The same in single bytes.
@@ -214,7 +218,7 @@ async fn port_that_is_none_of_tor_is_told_with_what_it_may_be() {
 async fn target_goes_on_the_wire_as_what_it_is_behind_a_password_of_its_connector() {
     let (long, port) = ("x".repeat(255), Port::new(&[METHOD, LOGIN, GRANTED], true));
     for (number, (host, target)) in [
-        ("service.onion", [&[3, 13][..], b"service.onion"].concat()),
+        (SERVICE, [&[3, 62][..], SERVICE.as_bytes()].concat()),
         ("192.0.2.1", vec![1, 192, 0, 2, 1]),
         ("2001:db8::1", vec![4, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
         ("::ffff:1.2.3.4", vec![4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4]),
@@ -263,12 +267,12 @@ async fn silence_at_any_step_ends_by_the_earlier_of_both_limits() {
             (Some(Some(ms(2000))), Some(ms(1000)), 1000),
             (Some(None), Some(ms(500_000)), 500_000),
         ] {
-            let mut config = TorConnectConfig::new("service.onion".to_owned(), 80);
+            let mut config = TorConnectConfig::new(SERVICE.to_owned(), 80);
             config.timeout = timeout.unwrap_or(config.timeout);
             let connector = SocksConnector::new(&config, port.clone()).unwrap();
             let began = Instant::now();
             let error = connector.connect(Deadline::after(callers)).await.map(drop).unwrap_err();
-            assert_eq!(error.chain(), "connecting to tor:service.onion:80: no answer in time");
+            assert_eq!(error.chain(), format!("connecting to tor:{SERVICE}:80: no answer in time"));
             assert_eq!(
                 (error.connect_failure(), error.kind()),
                 (Some(ConnectFailure::TimedOut), ErrorKind::Timeout)
@@ -276,7 +280,7 @@ async fn silence_at_any_step_ends_by_the_earlier_of_both_limits() {
             assert_eq!(began.elapsed(), ms(ends));
         }
         // Without any limit it waits.
-        let mut config = TorConnectConfig::new("service.onion".to_owned(), 80);
+        let mut config = TorConnectConfig::new(SERVICE.to_owned(), 80);
         config.timeout = None;
         let connector = SocksConnector::new(&config, port).unwrap();
         let day = Duration::from_secs(86_400);

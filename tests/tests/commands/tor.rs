@@ -7,9 +7,12 @@ use transom_tests::TestNode;
 
 use crate::support::{Folder, Said, with};
 
+/// The address of an onion service.
+const SERVICE: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion";
+
 /// A connecting endpoint through this port.
 fn through(socks: &FakeSocksPort) -> Value {
-    json!({"type": "tor", "host": "service.onion", "port": 80, "tor_socks_port": socks.addr.port()})
+    json!({"type": "tor", "host": SERVICE, "port": 80, "tor_socks_port": socks.addr.port()})
 }
 
 async fn connect(folder: &Folder, endpoint: &Value) -> Said {
@@ -26,10 +29,10 @@ async fn tor_endpoint_asks_tor_for_the_name_and_keeps_its_streams_apart() {
     let named = with(named, json!({"tor_socks_endpoint": elsewhere}));
     for endpoint in [&through(&socks), &named] {
         let report = connect(&folder, endpoint).await.ended(0).json();
-        assert_eq!(report["peer"], "tor:service.onion:80", "{report}");
+        assert_eq!(report["peer"], format!("tor:{SERVICE}:80"), "{report}");
     }
     let asked = socks.requests();
-    let name = [&[3, 13][..], b"service.onion", &[0, 80]].concat();
+    let name = [&[3, 62][..], SERVICE.as_bytes(), &[0, 80]].concat();
     assert_eq!(asked.iter().map(|request| &request.target).collect::<Vec<_>>(), [&name, &name]);
     assert_eq!(asked[0].login.0, "transom");
     assert_ne!(asked[0].login.1, asked[1].login.1, "each connector has circuits of its own");
@@ -50,7 +53,7 @@ async fn tor_endpoint_that_tor_cannot_reach_says_why_and_ends_by_that_code() {
         assert!(report["error"].to_string().contains(words), "{report}");
     }
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let endpoint = json!({"type": "tor", "host": "service.onion", "port": 80, "tor_socks_port": gone.port()});
+    let endpoint = json!({"type": "tor", "host": SERVICE, "port": 80, "tor_socks_port": gone.port()});
     let said = connect(&folder, &endpoint).await.ended(5);
     assert!(said.json()["error"].to_string().contains("SOCKS port cannot be reached"), "{said:?}");
 }
@@ -60,8 +63,7 @@ async fn timeout_of_a_tor_endpoint_holds_for_all_of_it() {
     let folder = Folder::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let endpoint =
-        json!({"type": "tor", "host": "service.onion", "port": 80, "tor_socks_port": port, "timeout": 1});
+    let endpoint = json!({"type": "tor", "host": SERVICE, "port": 80, "tor_socks_port": port, "timeout": 1});
     let said = connect(&folder, &endpoint).await;
     assert!(said.json()["error"].to_string().contains("no answer in time"), "{said:?}");
 }
@@ -97,7 +99,7 @@ async fn connection_that_leaves_the_network_without_tls_is_warned_of() {
 #[tokio::test]
 async fn embedded_tor_that_is_not_part_of_this_build_is_said_with_the_way_to_get_it() {
     let folder = Folder::new();
-    let endpoint = json!({"type": "tor", "host": "service.onion", "port": 80, "embedded": true});
+    let endpoint = json!({"type": "tor", "host": SERVICE, "port": 80, "embedded": true});
     let said = folder.run(&["endpoint", "connect", &endpoint.to_string(), "--tor-state", "tor"]).await;
     if !transom_tor::EmbeddedTor::PRESENT {
         assert_ne!(said.code, Some(0));
