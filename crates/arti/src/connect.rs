@@ -17,6 +17,9 @@ use crate::Tor;
 use crate::error::words;
 use crate::stream::Prompt;
 
+/// Characters of an error of arti that are told.
+const MOST_DETAILS: usize = 300;
+
 /// How often it is tried while the network cannot be used.
 const TRIES: u32 = 4;
 
@@ -139,13 +142,21 @@ impl ConnectError {
 
     fn new(kind: ErrorKind, error: &dyn std::error::Error) -> Self {
         let (kind, text) = meaning(kind);
-        ConnectError { kind, words: text, details: words(error) }
+        ConnectError { kind, words: text, details: shortened(words(error)) }
     }
 }
 
 impl From<ConnectError> for io::Error {
     fn from(error: ConnectError) -> Self {
         io::Error::new(error.kind, error)
+    }
+}
+
+/// Arti tells of every circuit that it tried and every relay that would not do.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MOST_DETAILS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -198,6 +209,13 @@ fn meaning(kind: ErrorKind) -> (io::ErrorKind, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_of_an_error_are_told_in_part_when_they_are_long() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let long = shortened("ü".repeat(1000));
+        assert_eq!((long.chars().count(), long.ends_with("ü…")), (MOST_DETAILS + 1, true));
+    }
 
     #[test]
     fn isolation_when_renewed_is_another_for_all_who_waited() {

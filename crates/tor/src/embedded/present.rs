@@ -137,7 +137,7 @@ async fn follow(
         if state.reachable {
             say(&status, true, format!("{}{problem}", state.text));
         } else if progress.ready {
-            say(&status, false, format!("being published: {}{problem}", state.text));
+            say(&status, false, format!("{}{problem}", state.text));
         } else {
             say(&status, false, format!("being published; the Tor inside is {}", words(&progress)));
         }
