@@ -13,7 +13,6 @@ use transom_endpoint::{
     BoundAddr, EndpointError, EndpointStatus, FdListenSettings, Inherited, InheritedSocket, Listener,
     ProxyProtocol, ProxyProtocolSettings, SocketId, TcpListener, UnixListener, UnixReplacement,
 };
-
 use transom_tor::EmbeddedTor;
 
 use crate::StartError;
@@ -50,7 +49,7 @@ pub(crate) async fn listen(
         ListenEndpoint::Tcp(tcp) => TcpListener::bind(tcp).await.map(|tcp| without_file(Box::new(tcp) as _)),
         ListenEndpoint::Unix(unix) => UnixListener::bind(unix).map(Bound::from),
         ListenEndpoint::Fd(fd) => inherited.lock().listen(&inherited_socket(fd)).map(without_file),
-        ListenEndpoint::Onion(onion) => tor::listen(onion, tor)?.map(without_file),
+        ListenEndpoint::Onion(onion) => return tor::listen(onion, tor).map(without_file),
         ListenEndpoint::Twisted(_) => {
             let type_name = endpoint.type_name();
             return Err(StartError::unsupported(endpoint.place(), "listening endpoint", type_name));

@@ -18,15 +18,6 @@ pub struct EmbeddedTor {
     shared: Arc<present::Shared>,
 }
 
-/// How far the Tor inside the process is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// Whether it can connect.
-    pub ready: bool,
-    /// For people, as in `ready` or `at 15 %: fetching …`.
-    pub text: String,
-}
-
 impl EmbeddedTor {
     /// Whether it is part of this build.
     pub const PRESENT: bool = cfg!(feature = "embedded");
@@ -62,12 +53,6 @@ impl EmbeddedTor {
         crate::host::check(config)?;
         Ok(Arc::new(present::Through::new(self.shared.clone(), config)))
     }
-
-    /// How far it is; none when nothing needed it yet.
-    #[cfg(feature = "embedded")]
-    pub fn progress(&self) -> Option<Progress> {
-        self.shared.progress()
-    }
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -86,11 +71,6 @@ impl EmbeddedTor {
     /// Always: it is not part of this build.
     pub fn connector(&self, _: &TorConnectConfig) -> Result<Arc<dyn Connector>, EndpointError> {
         Err(absent())
-    }
-
-    /// Nothing.
-    pub fn progress(&self) -> Option<Progress> {
-        None
     }
 }
 

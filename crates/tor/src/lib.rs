@@ -16,7 +16,7 @@ mod publication;
 mod socks;
 mod target;
 
-pub use embedded::{EmbeddedTor, Progress};
+pub use embedded::EmbeddedTor;
 pub use key::{KeyError, OnionKey};
 pub use onion::OnionListener;
 pub use socks::SocksConnector;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use transom_config::{ConnectEndpoint, TcpConnectConfig, TlsConnectConfig};
 use transom_endpoint::{ConnectWatch, Connector, TcpConnector, UnixConnector, Upgrade, UpgradedConnector};
 use transom_tls::{TlsClient, TlsConnectSettings};
-
 use transom_tor::EmbeddedTor;
 
 use super::tls::{min_version, say, wrong};

@@ -12,23 +12,27 @@ use transom_tor::{EmbeddedTor, OnionKey, OnionListener, SocksConnector};
 use super::connect::{Means, connecting};
 use crate::StartError;
 
-/// Listens on an onion service. The inner error is that of the endpoint itself.
+/// Listens on an onion service.
 pub(super) fn listen(
     config: &OnionListenConfig,
     embedded: &EmbeddedTor,
-) -> Result<Result<Box<dyn Listener>, EndpointError>, StartError> {
-    let Some(control) = &config.tor_control_endpoint else {
-        transom_tls::install_for_others();
-        return Ok(embedded.listen(config));
+) -> Result<Box<dyn Listener>, StartError> {
+    let listener = match &config.tor_control_endpoint {
+        Some(control) => {
+            let means = Means { tor: embedded.clone(), ..Means::default() };
+            let control = connecting(control, &means)?.connector();
+            OnionListener::listen(config, control).map(|onion| Box::new(onion) as _)
+        }
+        None => {
+            transom_tls::install_for_others();
+            embedded.listen(config)
+        }
     };
-    let means = Means { tor: embedded.clone(), ..Means::default() };
-    let control = connecting(control, &means)?.connector();
-    Ok(OnionListener::listen(config, control).map(|onion| Box::new(onion) as _))
+    listener.map_err(|source| wrong(&config.place, source))
 }
 
 /// Connects through Tor.
 pub(super) fn connector(config: &TorConnectConfig, means: &Means) -> Result<Arc<dyn Connector>, StartError> {
-    let wrong = |source| StartError::Endpoint { place: config.place.clone(), source };
     let proxy = match (&config.tor_socks_endpoint, config.tor_socks_port) {
         (Some(endpoint), _) => connecting(endpoint, means)?.connector(),
         (None, Some(port)) => {
@@ -37,10 +41,15 @@ pub(super) fn connector(config: &TorConnectConfig, means: &Means) -> Result<Arc<
         }
         (None, None) => {
             transom_tls::install_for_others();
-            return means.tor.connector(config).map_err(wrong);
+            return means.tor.connector(config).map_err(|source| wrong(&config.place, source));
         }
     };
-    Ok(Arc::new(SocksConnector::new(config, proxy).map_err(wrong)?))
+    let socks = SocksConnector::new(config, proxy).map_err(|source| wrong(&config.place, source))?;
+    Ok(Arc::new(socks))
+}
+
+fn wrong(place: &Place, source: EndpointError) -> StartError {
+    StartError::Endpoint { place: place.clone(), source }
 }
 
 /// What can be said about onion services without starting them: whether this build has what they want, and whether their
@@ -48,18 +57,18 @@ pub(super) fn connector(config: &TorConnectConfig, means: &Means) -> Result<Arc<
 pub(crate) fn check(node: &Node, findings: &mut Findings) {
     for transport in node.workers.iter().flat_map(Worker::transports) {
         let ListenEndpoint::Onion(config) = transport.endpoint.plain() else { continue };
-        let mut wrong = |place: &Place, what: String| {
+        let mut found = |place: &Place, what: String| {
             findings.add(transom_config::Finding::new(Severity::Error, place, what));
         };
         if config.embedded && !EmbeddedTor::PRESENT {
-            wrong(&config.place.key("embedded"), EmbeddedTor::ABSENT.to_owned());
+            found(&config.place.key("embedded"), EmbeddedTor::ABSENT.to_owned());
         }
         let file = &config.private_key_file;
         // One that is not there yet is made at the start.
         if file.symlink_metadata().is_ok()
             && let Err(problem) = OnionKey::load(file)
         {
-            wrong(&config.place.key("private_key_file"), problem.to_string());
+            found(&config.place.key("private_key_file"), problem.to_string());
         }
     }
 }

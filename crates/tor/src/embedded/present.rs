@@ -13,7 +13,6 @@ use transom_base::{Address, BoxFuture, ConnInfo, Connection, Deadline, ErrorKind
 use transom_config::{OnionListenConfig, TorConnectConfig};
 use transom_endpoint::{Accepted, BoundAddr, Connector, EndpointError, EndpointStatus, Listener};
 
-use super::Progress;
 use crate::base32;
 use crate::onion::{conn_info, load_key, say};
 
@@ -57,12 +56,6 @@ impl Shared {
         let status = Arc::new(watch::Sender::new(EndpointStatus::default()));
         let follow = tokio::spawn(follow(host.clone(), tor.progress(), service.status(), status.clone()));
         Ok(Box::new(Onion { host, port: config.port, service, status, follow }))
-    }
-
-    pub(super) fn progress(&self) -> Option<Progress> {
-        let tor = self.started.lock().clone()?;
-        let progress = tor.progress().borrow().clone();
-        Some(Progress { ready: progress.ready, text: words(&progress) })
     }
 }
 
